@@ -1,0 +1,1 @@
+//! What Calico should have programmed. Pure: no I/O, no clock.

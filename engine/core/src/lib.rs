@@ -1,0 +1,1 @@
+//! Shared words: question, answer, evidence, finding, verdict.
