@@ -1,0 +1,3 @@
+use crate::registry::Parser;
+
+pub(crate) const PARSERS: &[Parser] = &[];
