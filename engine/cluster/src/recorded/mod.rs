@@ -1,0 +1,1 @@
+//! Recorded worlds: journal, recording, snapshot.
