@@ -2,3 +2,7 @@
 
 pub mod live;
 pub mod recorded;
+mod recorder;
+
+pub use recorded::{OpenError, Record};
+pub use recorder::{Recorder, RecorderError};

@@ -10,7 +10,7 @@ mod world;
 
 pub use answer::{Answer, Attempt, Failure, Outcome, Output, Via};
 pub use finding::{Certainty, EvidenceId, Finding, Severity, Subject};
-pub use question::{ApiGet, Argv, CommandQuestion, Effect, LogQuestion, PodRef, Question, Target};
+pub use question::{ApiGet, Argv, CommandQuestion, Effect, LogQuestion, PodRef, Question, Target, shell_quote};
 pub use raw::Raw;
 pub use redact::redact;
 pub use verdict::{StepStatus, Verdict};

@@ -163,7 +163,8 @@ fn shell_line(argv: &[String]) -> String {
     argv.iter().map(|a| shell_quote(a)).collect::<Vec<_>>().join(" ")
 }
 
-pub(crate) fn shell_quote(word: &str) -> String {
+/// Quotes a word for a POSIX shell where it needs quoting.
+pub fn shell_quote(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.into()
