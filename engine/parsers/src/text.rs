@@ -23,16 +23,15 @@ impl<'a> Line<'a> {
     }
 
     pub(crate) fn words(self) -> Words<'a> {
-        Words { line: self, rest: self.text.split_whitespace() }
-    }
-
-    /// The same line number, a part of its text.
-    pub(crate) fn with(self, text: &'a str) -> Line<'a> {
-        Line { text, ..self }
+        Words {
+            line: self,
+            rest: self.text.split_whitespace(),
+        }
     }
 
     pub(crate) fn number<T: FromStr>(&self, word: &str, what: &str) -> Result<T, ParseError> {
-        word.parse().map_err(|_| self.error(format!("a number for {what}, not `{}`", shortened(word))))
+        word.parse()
+            .map_err(|_| self.error(format!("a number for {what}, not `{}`", shortened(word))))
     }
 }
 
@@ -50,7 +49,8 @@ impl<'a> Words<'a> {
 
     /// The word that must follow `key`.
     pub(crate) fn value(&mut self, key: &str) -> Result<&'a str, ParseError> {
-        self.next().ok_or_else(|| self.line.error(format!("a value after `{key}`")))
+        self.next()
+            .ok_or_else(|| self.line.error(format!("a value after `{key}`")))
     }
 
     pub(crate) fn text(&mut self, key: &str) -> Result<String, ParseError> {
@@ -90,7 +90,10 @@ impl<'a> Iterator for Words<'a> {
 }
 
 fn shortened(word: &str) -> String {
-    word.chars().take(40).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    word.chars()
+        .take(40)
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
 }
 
 /// The lines that hold something, without line ends (`\r\n` too) and blanks at the end.
@@ -100,7 +103,10 @@ pub(crate) fn lines(text: &str) -> impl Iterator<Item = Line<'_>> + Clone {
 
 /// Every line, blank ones too, for formats where a blank line separates.
 pub(crate) fn all_lines(text: &str) -> impl Iterator<Item = Line<'_>> + Clone {
-    text.lines().enumerate().map(|(i, text)| Line { number: i + 1, text: text.trim_end() })
+    text.lines().enumerate().map(|(i, text)| Line {
+        number: i + 1,
+        text: text.trim_end(),
+    })
 }
 
 /// Takes terminal escapes and a byte order mark out: `ip -c`, `grep --color` and pasted text have them.

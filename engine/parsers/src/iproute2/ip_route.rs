@@ -59,20 +59,68 @@ pub struct NextHop {
 }
 
 const KINDS: &[&str] = &[
-    "unicast", "local", "broadcast", "multicast", "anycast", "blackhole", "unreachable", "prohibit", "throw", "nat",
+    "unicast",
+    "local",
+    "broadcast",
+    "multicast",
+    "anycast",
+    "blackhole",
+    "unreachable",
+    "prohibit",
+    "throw",
+    "nat",
     "xresolve",
 ];
 
 const FLAGS: &[&str] = &[
-    "linkdown", "dead", "offload", "offload_failed", "trap", "rt_offload", "rt_offload_failed", "rt_trap", "pervasive",
-    "unresolved", "notify", "cloned", "redirect", "rt_notify",
+    "linkdown",
+    "dead",
+    "offload",
+    "offload_failed",
+    "trap",
+    "rt_offload",
+    "rt_offload_failed",
+    "rt_trap",
+    "pervasive",
+    "unresolved",
+    "notify",
+    "cloned",
+    "redirect",
+    "rt_notify",
 ];
 
 /// Words with one value that are kept by name.
 const OPTIONS: &[&str] = &[
-    "tos", "dsfield", "realm", "realms", "advmss", "window", "rtt", "rttvar", "ssthresh", "cwnd", "initcwnd",
-    "initrwnd", "reordering", "hoplimit", "rto_min", "features", "quickack", "congctl", "fastopen_no_cookie", "error",
-    "users", "age", "used", "ipid", "hwprio", "iif", "oif", "uid", "mark", "ttl-propagate",
+    "tos",
+    "dsfield",
+    "realm",
+    "realms",
+    "advmss",
+    "window",
+    "rtt",
+    "rttvar",
+    "ssthresh",
+    "cwnd",
+    "initcwnd",
+    "initrwnd",
+    "reordering",
+    "hoplimit",
+    "rto_min",
+    "features",
+    "quickack",
+    "congctl",
+    "fastopen_no_cookie",
+    "error",
+    "users",
+    "age",
+    "used",
+    "ipid",
+    "hwprio",
+    "iif",
+    "oif",
+    "uid",
+    "mark",
+    "ttl-propagate",
 ];
 
 /// Reads `ip route` of any table, with or without `-j`, `-d`, `-6`; of iproute2 or busybox.
@@ -97,7 +145,11 @@ pub fn parse(text: &str) -> Result<Vec<Route>, ParseError> {
 
 fn first_line(mut words: Words<'_>) -> Result<Route, ParseError> {
     const EXPECTED: &str = "a route: `[TYPE] PREFIX [via ADDRESS] [dev NAME] ...`";
-    let mut route = Route { kind: "unicast".into(), table: "main".into(), ..Route::default() };
+    let mut route = Route {
+        kind: "unicast".into(),
+        table: "main".into(),
+        ..Route::default()
+    };
     let mut word = words.next().ok_or_else(|| words.line().error(EXPECTED))?;
     if KINDS.contains(&word) {
         route.kind = word.to_owned();
@@ -155,6 +207,11 @@ fn attribute(route: &mut Route, word: &str, words: &mut Words<'_>) -> Result<(),
                 route.options.insert("cache".into(), flags.to_owned());
             }
         }
+        // `-d` says on a line of its own what the nexthop object holds; the route has the same.
+        "nh_info" | "nh_group" => {
+            let words: Vec<&str> = words.by_ref().collect();
+            route.options.insert(word.to_owned(), words.join(" "));
+        }
         "encap" => {
             route.options.insert("encap".into(), encap(words));
         }
@@ -199,7 +256,10 @@ fn gateway(words: &mut Words<'_>) -> Result<String, ParseError> {
 /// An encapsulation has words of its own; it ends where the path begins.
 fn encap(words: &mut Words<'_>) -> String {
     let mut all = Vec::new();
-    while let Some(word) = words.peek().filter(|w| !matches!(*w, "via" | "dev" | "nhid" | "nexthop" | "proto")) {
+    while let Some(word) = words
+        .peek()
+        .filter(|w| !matches!(*w, "via" | "dev" | "nhid" | "nexthop" | "proto"))
+    {
         all.push(word);
         words.next();
     }
@@ -216,7 +276,9 @@ fn seconds(words: &mut Words<'_>) -> Result<u64, ParseError> {
 fn finish(route: &mut Route) {
     let addresses = [&route.via, &route.src, &route.from].into_iter().flatten();
     let ipv6 = route.pref.is_some()
-        || addresses.chain(route.nexthops.iter().filter_map(|n| n.via.as_ref())).any(|a| a.contains(':'));
+        || addresses
+            .chain(route.nexthops.iter().filter_map(|n| n.via.as_ref()))
+            .any(|a| a.contains(':'));
     route.prefix = prefix_of(&route.dst, ipv6);
 }
 
@@ -265,15 +327,23 @@ struct RawHop {
 impl RawRoute {
     fn typed(self) -> Result<Route, ParseError> {
         if self.dst != "default" && !is_address(&self.dst) {
-            return Err(ParseError::new(1, &self.dst, "`dst`: `default`, an address or a prefix"));
+            return Err(ParseError::new(
+                1,
+                &self.dst,
+                "`dst`: `default`, an address or a prefix",
+            ));
         }
         let (onlink, flags) = split_onlink(self.flags);
-        let mut options: BTreeMap<String, String> =
-            self.rest.iter().filter_map(|(k, v)| Some((k.clone(), json_word(v)?))).collect();
+        let mut options: BTreeMap<String, String> = self
+            .rest
+            .iter()
+            .filter_map(|(k, v)| Some((k.clone(), json_word(v)?)))
+            .collect();
         let mut mtu = None;
         for (name, value) in self.metrics.iter().flatten() {
             match (name.as_str(), value.as_u64().and_then(|v| u32::try_from(v).ok())) {
                 ("mtu", Some(bytes)) => mtu = Some(bytes),
+                ("congestion", _) => options.extend(json_word(value).map(|v| ("congctl".to_owned(), v))),
                 _ => options.extend(json_word(value).map(|v| (name.clone(), v))),
             }
         }
@@ -306,7 +376,13 @@ impl RawRoute {
 impl RawHop {
     fn typed(self) -> NextHop {
         let (onlink, flags) = split_onlink(self.flags);
-        NextHop { via: self.gateway.or(self.via.map(|v| v.host)), dev: self.dev, weight: self.weight, onlink, flags }
+        NextHop {
+            via: self.gateway.or(self.via.map(|v| v.host)),
+            dev: self.dev,
+            weight: self.weight,
+            onlink,
+            flags,
+        }
     }
 }
 

@@ -48,7 +48,10 @@ pub fn parse(text: &str) -> Result<RouteGet, ParseError> {
     let text = clean(text);
     let first = lines(&text).next();
     if let Some(error) = first.and_then(|line| route_error(line.text)) {
-        return Ok(RouteGet { error: Some(error), ..RouteGet::default() });
+        return Ok(RouteGet {
+            error: Some(error),
+            ..RouteGet::default()
+        });
     }
     let mut routes = ip_route::parse(&text)?;
     match (routes.pop(), routes.pop()) {
@@ -60,14 +63,18 @@ pub fn parse(text: &str) -> Result<RouteGet, ParseError> {
 
 /// The same, when standard output and standard error came apart: errors are on the latter.
 pub fn parse_with_stderr(stdout: &str, stderr: &str) -> Result<RouteGet, ParseError> {
-    if stdout.trim().is_empty() || stdout.trim() == "[ ]" { parse(stderr) } else { parse(stdout) }
+    if stdout.trim().is_empty() || stdout.trim() == "[ ]" {
+        parse(stderr)
+    } else {
+        parse(stdout)
+    }
 }
 
 fn answer(route: ip_route::Route) -> Result<RouteGet, ParseError> {
     let mut options = route.options;
-    let uid = options.remove("uid").map(|uid| {
-        uid.parse().map_err(|_| ParseError::new(1, uid, "a number for `uid`"))
-    });
+    let uid = options
+        .remove("uid")
+        .map(|uid| uid.parse().map_err(|_| ParseError::new(1, uid, "a number for `uid`")));
     Ok(RouteGet {
         error: None,
         kind: Some(route.kind),
@@ -85,12 +92,17 @@ fn answer(route: ip_route::Route) -> Result<RouteGet, ParseError> {
         mark: options.remove("mark"),
         uid: uid.transpose()?,
         flags: route.flags,
-        cache: options.remove("cache").map(|c| c.split(',').map(str::to_owned).collect()).unwrap_or_default(),
+        cache: options
+            .remove("cache")
+            .map(|c| c.split(',').map(str::to_owned).collect())
+            .unwrap_or_default(),
     })
 }
 
 fn route_error(line: &str) -> Option<RouteError> {
-    let answer = line.strip_prefix("RTNETLINK answers: ").or_else(|| line.strip_prefix("ip: RTNETLINK answers: "));
+    let answer = line
+        .strip_prefix("RTNETLINK answers: ")
+        .or_else(|| line.strip_prefix("ip: RTNETLINK answers: "));
     let kind = match answer {
         Some("Network is unreachable") => "network_unreachable",
         Some("No route to host") => "host_unreachable",
@@ -102,5 +114,8 @@ fn route_error(line: &str) -> Option<RouteError> {
         None if line.starts_with("Error: ") || line.starts_with("ip: ") => "other",
         None => return None,
     };
-    Some(RouteError { kind: kind.into(), text: line.to_owned() })
+    Some(RouteError {
+        kind: kind.into(),
+        text: line.to_owned(),
+    })
 }
