@@ -15,7 +15,11 @@ const QUOTED: usize = 200;
 
 impl ParseError {
     pub fn new(line: usize, text: impl AsRef<str>, expected: impl Into<String>) -> Self {
-        ParseError { line, text: quote(text.as_ref()), expected: expected.into() }
+        ParseError {
+            line,
+            text: quote(text.as_ref()),
+            expected: expected.into(),
+        }
     }
 }
 
@@ -28,11 +32,17 @@ pub struct Unparsed {
 
 impl Unparsed {
     pub fn new(line: usize, text: impl AsRef<str>) -> Self {
-        Unparsed { line, text: quote(text.as_ref()) }
+        Unparsed {
+            line,
+            text: quote(text.as_ref()),
+        }
     }
 }
 
 /// Control characters (terminal escapes among them) never leave a parser in a message.
 fn quote(text: &str) -> String {
-    text.chars().take(QUOTED).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    text.chars()
+        .take(QUOTED)
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
 }

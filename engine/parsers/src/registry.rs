@@ -17,9 +17,16 @@ pub struct Parser {
 
 /// Every parser there is: the answer to "what can be read?".
 pub fn parsers() -> impl Iterator<Item = &'static Parser> {
-    [iproute2::PARSERS, kernel::PARSERS, netfilter::PARSERS, bird::PARSERS, calico::PARSERS, probe::PARSERS]
-        .into_iter()
-        .flatten()
+    [
+        iproute2::PARSERS,
+        kernel::PARSERS,
+        netfilter::PARSERS,
+        bird::PARSERS,
+        calico::PARSERS,
+        probe::PARSERS,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// Turns a typed parser into the form of the table.

@@ -4,16 +4,27 @@ use super::{Match, Operand, Rule, TargetOption};
 /// `[11:868] -A cali-FORWARD -i cali+ -m comment --comment "cali:tAzw" -j cali-from-wl-dispatch`
 pub(super) fn parse_rule(line: &str) -> Option<Rule<'_>> {
     let (found, text) = match line.strip_prefix('[') {
-        Some(rest) => rest.split_once("] ").and_then(|(c, text)| Some((Some(counters(c)?), text)))?,
+        Some(rest) => rest
+            .split_once("] ")
+            .and_then(|(c, text)| Some((Some(counters(c)?), text)))?,
         None => (None, line),
     };
     let mut words = Words::new(text);
     if !matches!(words.next()?, "-A" | "--append") {
         return None;
     }
-    let mut rule = Rule { chain: words.next()?, text, ..Rule::default() };
+    let mut rule = Rule {
+        chain: words.next()?,
+        text,
+        ..Rule::default()
+    };
     (rule.packets, rule.bytes) = found.unzip();
-    let mut reader = Reader { words, module: None, module_used: true, negated: false };
+    let mut reader = Reader {
+        words,
+        module: None,
+        module_used: true,
+        negated: false,
+    };
     while let Some(word) = reader.words.next() {
         reader.option(&mut rule, word)?;
     }
@@ -53,7 +64,12 @@ impl<'a> Reader<'a> {
             }
             "-f" | "--fragment" => {
                 let negated = std::mem::take(&mut self.negated);
-                rule.matches.push(Match { module: "ip", option: Some("fragment"), value: None, negated });
+                rule.matches.push(Match {
+                    module: "ip",
+                    option: Some("fragment"),
+                    value: None,
+                    negated,
+                });
             }
             _ => self.long_option(rule, word.strip_prefix("--")?)?,
         }
@@ -76,13 +92,21 @@ impl<'a> Reader<'a> {
         let module = self.module.or(rule.protocol.map(|p| p.value))?;
         self.module_used = true;
         let negated = std::mem::take(&mut self.negated);
-        rule.matches.push(Match { module, option: Some(option), value, negated });
+        rule.matches.push(Match {
+            module,
+            option: Some(option),
+            value,
+            negated,
+        });
         Some(())
     }
 
     fn operand(&mut self) -> Option<Operand<'a>> {
         let negated = std::mem::take(&mut self.negated);
-        Some(Operand { value: self.words.next()?, negated })
+        Some(Operand {
+            value: self.words.next()?,
+            negated,
+        })
     }
 
     fn target(&mut self, rule: &mut Rule<'a>) -> Option<&'a str> {
@@ -95,7 +119,12 @@ impl<'a> Reader<'a> {
         if let Some(module) = self.module.take()
             && !self.module_used
         {
-            rule.matches.push(Match { module, option: None, value: None, negated: false });
+            rule.matches.push(Match {
+                module,
+                option: None,
+                value: None,
+                negated: false,
+            });
         }
         self.module_used = true;
     }

@@ -8,8 +8,20 @@ fn rule(line: &str) -> Rule<'_> {
 #[test]
 fn negations_belong_to_what_follows_them() {
     let r = rule("-A F ! -s 127.0.0.0/8 -d 127.0.0.0/8 -m conntrack ! --ctstate RELATED,DNAT -j DROP");
-    assert_eq!(r.source, Some(Operand { value: "127.0.0.0/8", negated: true }));
-    assert_eq!(r.destination, Some(Operand { value: "127.0.0.0/8", negated: false }));
+    assert_eq!(
+        r.source,
+        Some(Operand {
+            value: "127.0.0.0/8",
+            negated: true
+        })
+    );
+    assert_eq!(
+        r.destination,
+        Some(Operand {
+            value: "127.0.0.0/8",
+            negated: false
+        })
+    );
     assert!(r.matches[0].negated);
 }
 
@@ -17,13 +29,23 @@ fn negations_belong_to_what_follows_them() {
 fn comments_keep_their_text_whatever_it_looks_like() {
     let r = rule(r#"-A F -m comment --comment "a \"b\" -j X" -m comment --comment -x -m socket -j DROP"#);
     assert_eq!(r.comments, [r#"a "b" -j X"#, "-x"]);
-    assert_eq!(r.matches, [Match { module: "socket", option: None, value: None, negated: false }]);
+    assert_eq!(
+        r.matches,
+        [Match {
+            module: "socket",
+            option: None,
+            value: None,
+            negated: false
+        }]
+    );
     assert_eq!(r.jump, Some("DROP"));
 }
 
 #[test]
 fn values_of_several_words_stay_whole() {
-    let r = rule("[1:2] -A F -m set --match-set cali40a src,dst -m rpfilter --validmark --invert -j LOG --log-prefix \"a b\"");
+    let r = rule(
+        "[1:2] -A F -m set --match-set cali40a src,dst -m rpfilter --validmark --invert -j LOG --log-prefix \"a b\"",
+    );
     assert_eq!(r.matches[0].value.as_deref(), Some("cali40a src,dst"));
     assert_eq!(r.matches[1].option, Some("validmark"));
     assert_eq!(r.target_options[0].value.as_deref(), Some("a b"));
@@ -38,7 +60,12 @@ fn render(r: &Rule<'_>) -> String {
     }
     out += &format!("-A {}", r.chain);
     let not = |negated| if negated { " !" } else { "" };
-    for (flag, operand) in [("-s", r.source), ("-d", r.destination), ("-i", r.in_interface), ("-p", r.protocol)] {
+    for (flag, operand) in [
+        ("-s", r.source),
+        ("-d", r.destination),
+        ("-i", r.in_interface),
+        ("-p", r.protocol),
+    ] {
         if let Some(o) = operand {
             out += &format!("{} {flag} {}", not(o.negated), o.value);
         }
