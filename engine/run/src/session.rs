@@ -345,6 +345,16 @@ impl Session {
         self.observer.after_step(&record, &findings)
     }
 
+    /// Forgets the step that just ended, with its findings and answers, so that it can run again.
+    pub fn forget_last_step(&self) {
+        let mut state = self.state();
+        let (Some(step), Some(first)) = (state.steps.pop(), state.began_at.pop()) else { return };
+        state.known.retain(|_, id| (id.0 as usize) <= first);
+        state.findings.retain(|f| f.step != step.id);
+        drop(state);
+        self.journal.append(&JournalEntry::Rewind { step: step.id });
+    }
+
     /// Forgets a finished step and all after it, so that running the script again asks them anew.
     pub fn rewind(&self, step: &str) {
         let mut state = self.state();
