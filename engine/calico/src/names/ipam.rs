@@ -40,11 +40,6 @@ pub fn tunnel_handle(kind: &str, node: &str) -> String {
     format!("{kind}-tunnel-addr-{node}")
 }
 
-/// The address as a CIDR of full length.
-pub(crate) fn host_cidr(address: IpAddr) -> IpNet {
-    IpNet::from(address)
-}
-
 /// Address number `ordinal` of a block.
 pub(crate) fn nth_address(cidr: IpNet, ordinal: u64) -> Option<IpAddr> {
     match cidr.network() {

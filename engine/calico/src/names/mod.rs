@@ -13,6 +13,7 @@ pub use chains::{
     policy_suffixes, profile_chain,
 };
 pub use endpoints::{parse_wep_name, veth, vtep_mac, wep};
+pub(crate) use ipam::nth_address;
 pub use ipam::{affinity_name, block_cidr_from_name, block_name, handle_name, tunnel_handle, workload_handle};
 pub use sets::{named_port_set_id, nft_set, selector_set_id, service_set_id, set_name, unique_id};
 
