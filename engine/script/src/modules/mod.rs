@@ -10,6 +10,7 @@ mod pod;
 use rhai::Engine;
 
 pub(crate) fn register(engine: &mut Engine) {
+    calico::register_types(engine);
     engine.register_static_module("kube", rhai::exported_module!(kube::kube).into());
     engine.register_static_module("node", rhai::exported_module!(node::node).into());
     engine.register_static_module("pod", rhai::exported_module!(pod::pod).into());
