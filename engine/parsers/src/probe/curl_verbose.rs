@@ -1,7 +1,7 @@
 //! `curl -v`: one request as a conversation.
 
-use crate::ParseError;
-use crate::text::{clean, lines};
+use crate::text::{Line, clean, lines};
+use crate::{ParseError, Unparsed};
 use serde::Serialize;
 
 /// What `curl -v` says on standard error.
@@ -18,7 +18,7 @@ pub struct CurlVerbose {
     /// Everything curl noted (`* ...`), word for word.
     pub notes: Vec<String>,
     /// Lines that are no part of the conversation: the body, when both streams are one.
-    pub unparsed: Vec<String>,
+    pub unparsed: Vec<Unparsed>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -69,8 +69,8 @@ pub fn parse(text: &str) -> Result<CurlVerbose, ParseError> {
         // A header may be empty after its mark; blanks at the end are gone by now.
         match line.text.split_at_checked(1) {
             Some(("*", note)) if note.is_empty() || note.starts_with(' ') => noted(&mut found, note.trim()),
-            Some((">", sent)) if sent.is_empty() || sent.starts_with(' ') => request(&mut found, sent.trim()),
-            Some(("<", got)) if got.is_empty() || got.starts_with(' ') => response(&mut found, got.trim()),
+            Some((">", sent)) if sent.is_empty() || sent.starts_with(' ') => request(&mut found, line, sent.trim()),
+            Some(("<", got)) if got.is_empty() || got.starts_with(' ') => response(&mut found, line, got.trim()),
             Some(("{" | "}", data)) if data.starts_with(" [") => {}
             _ => match line.text.strip_prefix("curl: (").and_then(|rest| rest.split_once(") ")) {
                 Some((code, message)) => {
@@ -86,7 +86,7 @@ pub fn parse(text: &str) -> Result<CurlVerbose, ParseError> {
                 // The progress meter of a curl without `-s`.
                 None if line.text.contains("% Total") || line.text.contains("--:--:--") => {}
                 None if line.text.trim_start().starts_with("Dload") => {}
-                None => found.unparsed.push(line.text.to_owned()),
+                None => found.unparsed.push(Unparsed::new(line.number, line.text)),
             },
         }
     }
@@ -108,6 +108,8 @@ fn noted(found: &mut CurlVerbose, note: &str) {
         let port = rest
             .split_once(" port ")
             .and_then(|(_, p)| p.split_whitespace().next()?.parse().ok());
+        // What earlier addresses said no longer counts; it stays in the notes.
+        found.error = None;
         found.connected = address.zip(port).map(|(address, port)| Endpoint {
             address: address.to_owned(),
             port,
@@ -165,12 +167,12 @@ fn kind(note: &str, found: &CurlVerbose) -> Option<&'static str> {
         .map(|(_, kind)| *kind)
 }
 
-fn request(found: &mut CurlVerbose, line: &str) {
-    if let Some(request) = found.request.as_mut().filter(|_| header(line).is_some()) {
-        request.headers.extend(header(line));
+fn request(found: &mut CurlVerbose, line: Line<'_>, sent: &str) {
+    if let Some(request) = found.request.as_mut().filter(|_| header(sent).is_some()) {
+        request.headers.extend(header(sent));
         return;
     }
-    let mut words = line.split_whitespace();
+    let mut words = sent.split_whitespace();
     if let (Some(method), Some(path), Some(version)) = (words.next(), words.next(), words.next()) {
         let headers = Vec::new();
         found.request = Some(Request {
@@ -179,14 +181,14 @@ fn request(found: &mut CurlVerbose, line: &str) {
             version: version.into(),
             headers,
         });
-    } else if !line.is_empty() {
-        found.unparsed.push(format!("> {line}"));
+    } else if !sent.is_empty() {
+        found.unparsed.push(Unparsed::new(line.number, line.text));
     }
 }
 
-fn response(found: &mut CurlVerbose, line: &str) {
-    if line.starts_with("HTTP/") {
-        let mut parts = line.splitn(3, ' ');
+fn response(found: &mut CurlVerbose, line: Line<'_>, got: &str) {
+    if got.starts_with("HTTP/") {
+        let mut parts = got.splitn(3, ' ');
         let version = parts.next().unwrap_or_default().to_owned();
         if let Some(status) = parts.next().and_then(|s| s.parse().ok()) {
             let reason = parts.next().map(str::to_owned).filter(|r| !r.is_empty());
@@ -199,10 +201,10 @@ fn response(found: &mut CurlVerbose, line: &str) {
             return;
         }
     }
-    match (found.response.as_mut(), header(line)) {
+    match (found.response.as_mut(), header(got)) {
         (Some(response), Some(header)) => response.headers.push(header),
-        _ if line.is_empty() => {}
-        _ => found.unparsed.push(format!("< {line}")),
+        _ if got.is_empty() => {}
+        _ => found.unparsed.push(Unparsed::new(line.number, line.text)),
     }
 }
 

@@ -50,7 +50,7 @@ pub fn parse(text: &str) -> Result<CurlWriteOut, ParseError> {
         exit_code: take.whole("exitcode")?,
         error: take.word("errormsg"),
         http_code: take.whole("http_code")?.filter(|code| *code != 0),
-        time_namelookup_s: take.number("time_namelookup")?,
+        time_namelookup_s: take.time("time_namelookup")?,
         time_connect_s: take.time("time_connect")?,
         time_appconnect_s: take.time("time_appconnect")?,
         time_pretransfer_s: take.time("time_pretransfer")?,

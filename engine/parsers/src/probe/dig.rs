@@ -200,6 +200,8 @@ fn plain(dig: &mut Dig, section: Section, line: Line<'_>) -> Result<(), ParseErr
         Section::None => {
             if let Some(error) = line.text.strip_prefix("dig: ").and_then(failure) {
                 dig.errors.push(error);
+            } else if line.text.contains(|c: char| c.is_control() && c != '\t') {
+                return Err(line.error("a value of `+short`, without control characters"));
             } else {
                 dig.short.push(line.text.to_owned());
             }

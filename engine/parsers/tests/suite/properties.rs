@@ -1,0 +1,145 @@
+//! What holds for any input: no panic, and no more time than the size asks for.
+
+use crate::fixtures::outputs;
+use proptest::prelude::*;
+use runbook_parsers::{Parser, parsers};
+use std::time::{Duration, Instant};
+
+/// Parsing is all that is asked; the answer may be an error.
+fn survives(parser: &Parser, text: &str) {
+    if let Err(e) = (parser.parse)(text) {
+        assert!(
+            e.text.chars().count() <= 200,
+            "{}: an error that quotes too much",
+            parser.name
+        );
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        let text = String::from_utf8_lossy(&bytes);
+        parsers().for_each(|p| survives(p, &text));
+    }
+
+    /// Words and marks that the formats are made of, in any order.
+    #[test]
+    fn any_words_never_panic(text in r#"([a-z]{1,6}|[0-9]{1,20}|-1|[0-9]\.[0-9]|::1|10\.0\.0\.1(/[0-9]{1,3})?|[ \t:=<>()\[\]{}"',@/\\#*;|%-]{1,3}|é|\n|\n    |\r\n|\x1b\[1m|RX:|TX:|inet|default|dev|;;|true|null){0,60}"#) {
+        parsers().for_each(|p| survives(p, &text));
+    }
+
+    #[test]
+    fn mutated_outputs_never_panic(seed in any::<u64>()) {
+        for parser in parsers() {
+            let outputs: Vec<String> = outputs(parser.name).into_values().collect();
+            let mut dice = Dice(seed);
+            for text in outputs.iter().filter(|t| !t.is_empty() && t.len() < 20_000).take(12) {
+                let other = &outputs[dice.below(outputs.len())];
+                survives(parser, &mutated(text, other, &mut dice));
+            }
+        }
+    }
+}
+
+/// A small generator of its own, so that one seed from proptest drives many choices (xorshift).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= (self.0 << 13) | 1;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % limit.max(1) as u64) as usize
+    }
+}
+
+fn mutated(text: &str, other: &str, dice: &mut Dice) -> String {
+    const MARKS: &[char] = &[
+        '\u{0}', '\n', ' ', ':', '[', '"', '-', '9', '(', '\u{1b}', 'é', '\u{2028}', ',', '.',
+    ];
+    let mut chars: Vec<char> = text.chars().collect();
+    for _ in 0..=dice.below(4) {
+        if chars.is_empty() {
+            break;
+        }
+        let at = dice.below(chars.len());
+        let to = (at + 1 + dice.below(30)).min(chars.len());
+        match dice.below(6) {
+            0 => drop(chars.drain(at..to)),
+            1 => chars[at] = MARKS[dice.below(MARKS.len())],
+            2 => chars.insert(at, MARKS[dice.below(MARKS.len())]),
+            3 => chars.truncate(at),
+            4 => {
+                let part: Vec<char> = chars[at..to].to_vec();
+                chars.splice(at..at, part);
+            }
+            _ => {
+                let foreign: Vec<char> = other.chars().skip(at).take(60).collect();
+                chars.splice(at..at, foreign);
+            }
+        }
+    }
+    chars.into_iter().collect()
+}
+
+/// Twice the size may take at most about twice the time. Measured as the best of several runs, with room for a busy
+/// machine, and again before it counts as a failure: what is quadratic fails each time.
+#[test]
+fn time_grows_with_size() {
+    let slow: Vec<String> = parsers()
+        .flat_map(|parser| shapes(parser).into_iter().map(move |s| (parser, s)))
+        .filter_map(|(parser, (shape, unit))| {
+            let size = 1 << 16;
+            let (small, large) = (repeated(&unit, size), repeated(&unit, 4 * size));
+            let growth = (0..5).map(|_| {
+                let (short, long) = (best(parser, &small), best(parser, &large));
+                // Below this, what is measured is not the parser.
+                long.saturating_sub(Duration::from_millis(2)).as_secs_f64() / short.as_secs_f64().max(1e-6)
+            });
+            // Four times the size: 4 is linear, 16 is quadratic.
+            let growth = growth.fold(f64::MAX, f64::min);
+            (growth > 9.0).then(|| format!("{}: four times {shape} takes {growth:.1} times as long", parser.name))
+        })
+        .collect();
+    assert!(slow.is_empty(), "{}", slow.join("\n"));
+}
+
+/// What is repeated: the parser's own outputs, and lines that ask for trouble.
+fn shapes(parser: &Parser) -> Vec<(&'static str, String)> {
+    let outputs = outputs(parser.name);
+    let readable = outputs.into_values().filter(|t| (parser.parse)(t).is_ok());
+    let longest = readable.max_by_key(|t| t.len().min(8_000)).unwrap_or_default();
+    let mut shapes: Vec<(&'static str, String)> = [
+        ("one word", "a"),
+        ("words", "a "),
+        ("brackets", "["),
+        ("pairs", "a=b "),
+        ("colons", "::"),
+        ("lines", "x\n"),
+    ]
+    .map(|(shape, unit)| (shape, unit.to_owned()))
+    .into();
+    // The last line alone, over and over, keeps those busy that collect until something ends.
+    let last = longest.lines().rfind(|l| !l.trim().is_empty()).unwrap_or_default();
+    shapes.push(("its last line", format!("{last}\n")));
+    shapes.push(("a whole output", longest));
+    shapes
+}
+
+fn repeated(unit: &str, size: usize) -> String {
+    unit.repeat(size / unit.len().max(1) + 1)
+}
+
+fn best(parser: &Parser, text: &str) -> Duration {
+    let runs = (0..2).map(|_| {
+        let start = Instant::now();
+        let result = (parser.parse)(text);
+        let time = start.elapsed();
+        drop(result);
+        time
+    });
+    runs.min().unwrap_or_default()
+}
