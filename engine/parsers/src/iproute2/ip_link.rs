@@ -46,8 +46,8 @@ pub struct Link {
     pub alias: Option<String>,
     /// Needs `-s`.
     pub stats: Option<LinkStats>,
-    /// Details (`-d`) of kinds that have no field here.
-    pub unparsed: Vec<String>,
+    /// What `-d` and `-s -s` print and no field here holds, as printed.
+    pub details: Vec<String>,
 }
 
 /// Details of a VXLAN device.

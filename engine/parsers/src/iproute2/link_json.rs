@@ -124,7 +124,7 @@ impl RawLink {
         match (kind, data) {
             (Some("vxlan"), data) => link.vxlan = Some(vxlan(&data.unwrap_or_default())),
             (Some("ipip" | "sit" | "gre" | "gretap"), data) => link.ipip = Some(tunnel(&data.unwrap_or_default())),
-            (_, Some(data)) if !data.is_empty() => link.unparsed.push(Value::Object(data).to_string()),
+            (_, Some(data)) if !data.is_empty() => link.details.push(Value::Object(data).to_string()),
             _ => {}
         }
         (link, self.addr_info.iter().map(Address::from_json).collect())

@@ -139,7 +139,7 @@ fn passed_over(word: &str, words: &mut Words<'_>) -> Result<(), ParseError> {
 /// The line that begins with the kind of device.
 fn kind(link: &mut Link, kind: &str, mut words: Words<'_>) -> Result<(), ParseError> {
     if kind == "protodown" || kind == "protodown_reason" || kind == "vf" || kind.ends_with("_slave") {
-        link.unparsed.push(words.line().text.trim().to_owned());
+        link.details.push(words.line().text.trim().to_owned());
         return Ok(());
     }
     if link.link_kind.is_some() {
@@ -156,13 +156,13 @@ fn kind(link: &mut Link, kind: &str, mut words: Words<'_>) -> Result<(), ParseEr
         "vxlan" => link.vxlan = Some(vxlan(&mut words)?),
         "ipip" | "sit" | "gre" | "gretap" => link.ipip = Some(tunnel(&mut words)?),
         _ => {
-            let mut details = Vec::new();
+            let mut all = Vec::new();
             while let Some(word) = words.peek().filter(|w| *w != "addrgenmode" && *w != "numtxqueues") {
-                details.push(word);
+                all.push(word);
                 words.next();
             }
-            if !details.is_empty() {
-                link.unparsed.push(details.join(" "));
+            if !all.is_empty() {
+                link.details.push(all.join(" "));
             }
         }
     }
@@ -246,7 +246,7 @@ impl Counters<'_> {
         let side = names.next().unwrap_or_default();
         if !side.ends_with(':') {
             // `-s -s`: `RX errors:` and the parts of the sum above.
-            link.unparsed
+            link.details
                 .push(self.line.words().chain(values.words()).collect::<Vec<_>>().join(" "));
             return Ok(());
         }

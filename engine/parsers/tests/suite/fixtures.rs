@@ -132,7 +132,7 @@ fn text_and_json_say_the_same() {
         "link_netnsid",
         "rx_missed",
         "rx_over_errors",
-        "unparsed",
+        "details",
         "mtu_lock",
     ];
     let mut pairs = 0;
