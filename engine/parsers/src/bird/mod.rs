@@ -1,3 +1,4 @@
+pub mod bird_config;
 pub mod birdcl_show_interfaces;
 pub mod birdcl_show_memory;
 pub mod birdcl_show_protocols;
@@ -13,6 +14,13 @@ use crate::registry::{Parser, to_json};
 const BIRD: &[&str] = &["1.6.8", "2.0.12"];
 
 pub(crate) const PARSERS: &[Parser] = &[
+    Parser {
+        name: "bird_config",
+        command: "cat /etc/calico/confd/config/bird.cfg",
+        versions: &["confd 3.34-dev", "BIRD 1.6 syntax", "BIRD 2 channels"],
+        returns: "router id, protocols with their BGP settings and static routes, filters and functions as lists of rules",
+        parse: |text| to_json(bird_config::parse(text)),
+    },
     Parser {
         name: "birdcl_show_protocols",
         command: "birdcl show protocols",

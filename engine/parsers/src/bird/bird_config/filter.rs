@@ -1,0 +1,165 @@
+use super::syntax::Statement;
+use serde::Serialize;
+
+/// A filter or a function.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct Filter {
+    /// Without quotes.
+    pub name: String,
+    /// `filter` or `function`.
+    pub kind: String,
+    /// Of a function, as written: `bool internal_peer`.
+    pub arguments: Option<String>,
+    /// In order; the first that holds and has an action ends the filter.
+    pub rules: Vec<Rule>,
+}
+
+/// A decision, or what is done on the way to one.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct Rule {
+    /// Conditions that all have to hold, the outermost first; empty for what is always done.
+    pub conditions: Vec<String>,
+    /// The network of the innermost condition of the form `net ~ NETWORK` or `net = NETWORK`.
+    pub network: Option<String>,
+    /// `=`: only this very network, not the ones within.
+    pub exact: bool,
+    /// `accept` or `reject`; `null` for a step that decides nothing.
+    pub action: Option<String>,
+    /// What is done before: assignments (`krt_metric = 1024`) and calls (`calico_aggr()`).
+    pub steps: Vec<String>,
+    /// The comment behind it, where confd says why: `BGP export is disabled.`
+    pub comment: Option<String>,
+}
+
+impl Filter {
+    pub(super) fn new(statement: &Statement) -> Self {
+        let (kind, rest) = statement.text.split_once(' ').unwrap_or((&statement.text, ""));
+        let (name, arguments) = rest
+            .split_once('(')
+            .map_or((rest, None), |(name, a)| (name, a.rsplit_once(')')));
+        let mut filter = Filter {
+            name: name.trim().trim_matches('\'').to_owned(),
+            kind: kind.to_owned(),
+            arguments: arguments.map(|(a, _)| a.trim().to_owned()).filter(|a| !a.is_empty()),
+            rules: Vec::new(),
+        };
+        rules(
+            statement.block.as_deref().unwrap_or_default(),
+            &[],
+            None,
+            &mut filter.rules,
+        );
+        filter
+    }
+}
+
+/// The rules of a block, and whether the filter always ends in it.
+pub(super) fn rules(block: &[Statement], conditions: &[String], comment: Option<&str>, found: &mut Vec<Rule>) {
+    let mut steps = Vec::new();
+    let mut last_if: Option<String> = None;
+    for statement in block {
+        let (condition, rest) = split_condition(&statement.text, last_if.take());
+        let Some(condition) = condition else {
+            step(
+                &statement.text,
+                statement.comment.as_deref().or(comment),
+                conditions,
+                &mut steps,
+                found,
+            );
+            continue;
+        };
+        flush(&mut steps, conditions, comment, found);
+        let mut inner = conditions.to_vec();
+        inner.push(condition.clone());
+        last_if = Some(condition);
+        let comment = statement.comment.as_deref();
+        match &statement.block {
+            Some(block) => rules(block, &inner, comment, found),
+            None => {
+                let mut steps = Vec::new();
+                step(rest, comment, &inner, &mut steps, found);
+                flush(&mut steps, &inner, comment, found);
+            }
+        }
+    }
+    flush(&mut steps, conditions, comment, found);
+}
+
+/// `if COND then REST` and `else REST`, whose condition is that the one before did not hold.
+fn split_condition(text: &str, last_if: Option<String>) -> (Option<String>, &str) {
+    if let Some(rest) = text.strip_prefix("else") {
+        // Each `else if` repeats what is above it; a chain of thousands must not grow with its square.
+        let not = last_if
+            .filter(|c| c.len() < 500)
+            .map_or_else(|| "else".to_owned(), |c| format!("!({c})"));
+        return match split_condition(rest.trim(), None) {
+            (Some(condition), rest) => (Some(format!("{not} && ({condition})")), rest),
+            (None, rest) => (Some(not), rest),
+        };
+    }
+    let condition = text.strip_prefix("if").and_then(|rest| {
+        let then = rest.rfind(" then")?;
+        rest.starts_with([' ', '('])
+            .then_some((&rest[..then], rest[then + " then".len()..].trim()))
+    });
+    match condition {
+        Some((condition, rest)) => (Some(outer_parentheses(condition.trim()).to_owned()), rest),
+        None => (None, text),
+    }
+}
+
+/// `( net ~ 10.0.0.0/8 )` without the parentheses, if they belong together.
+fn outer_parentheses(text: &str) -> &str {
+    let Some(inner) = text.strip_prefix('(').and_then(|t| t.strip_suffix(')')) else {
+        return text;
+    };
+    let mut depth = 0i64;
+    for byte in inner.bytes() {
+        depth += i64::from(byte == b'(') - i64::from(byte == b')');
+        if depth < 0 {
+            return text;
+        }
+    }
+    inner.trim()
+}
+
+fn step(text: &str, comment: Option<&str>, conditions: &[String], steps: &mut Vec<String>, found: &mut Vec<Rule>) {
+    match text {
+        "" => {}
+        "accept" | "reject" => {
+            let rule = rule(conditions, Some(text.to_owned()), std::mem::take(steps), comment);
+            found.push(rule);
+        }
+        _ => steps.push(text.to_owned()),
+    }
+}
+
+fn flush(steps: &mut Vec<String>, conditions: &[String], comment: Option<&str>, found: &mut Vec<Rule>) {
+    if !steps.is_empty() {
+        found.push(rule(conditions, None, std::mem::take(steps), comment));
+    }
+}
+
+fn rule(conditions: &[String], action: Option<String>, steps: Vec<String>, comment: Option<&str>) -> Rule {
+    let network = conditions.iter().rev().find_map(|c| network(c));
+    Rule {
+        conditions: conditions.to_vec(),
+        network: network.map(|(n, _)| n.to_owned()),
+        exact: network.is_some_and(|(_, exact)| exact),
+        action,
+        steps,
+        comment: comment.map(str::to_owned),
+    }
+}
+
+/// The network in `net ~ 10.65.0.0/16 && krt_metric < 1024`.
+fn network(condition: &str) -> Option<(&str, bool)> {
+    let at = condition.find("net ~ ").or_else(|| condition.find("net = "))?;
+    let rest = &condition[at + "net ~ ".len()..];
+    let end = rest
+        .find(|c: char| c.is_whitespace() || matches!(c, ')' | '&' | '|'))
+        .unwrap_or(rest.len());
+    let exact = condition.as_bytes().get(at + 4) == Some(&b'=');
+    rest[..end].contains('/').then_some((&rest[..end], exact))
+}
