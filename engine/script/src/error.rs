@@ -1,6 +1,6 @@
 //! Script errors: where in which script, in which step, with the line and a hint.
 
-use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use rhai::{EvalAltResult, ParseErrorType, Position};
 use std::{collections::HashMap, fmt, sync::Arc};
 
@@ -65,9 +65,9 @@ impl ScriptError {
             }
             (Some(place), None) => {
                 let at = format!("{}:{}:{}", place.source, place.line, place.column);
-                format!("{}\n  --> {at}", renderer.render(&[title.into()]))
+                format!("{}\n  --> {at}", renderer.render(&[Group::with_title(title)]))
             }
-            _ => renderer.render(&[title.into()]),
+            _ => renderer.render(&[Group::with_title(title)]),
         };
         if let Some(step) = &self.step {
             out.push_str(&format!("\n  in step `{step}`"));

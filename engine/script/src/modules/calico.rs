@@ -39,11 +39,11 @@ impl CustomType for Cluster {
     fn build(mut builder: TypeBuilder<'_, Self>) {
         builder
             .with_name("cluster")
-            .with_get_result("nodes", |c: &mut Cluster| script(&c.0.nodes, &[c.0.evidence.nodes]))
-            .with_get_result("pools", |c: &mut Cluster| script(&c.0.pools, &[c.0.evidence.pools]))
-            .with_get_result("bgp_peers", |c: &mut Cluster| script(&c.0.peers, &[c.0.evidence.peers]))
-            .with_get_result("bgp_configs", |c: &mut Cluster| script(&c.0.bgp, &[c.0.evidence.bgp]))
-            .with_get_result("left_out", |c: &mut Cluster| script(&c.0.left_out, &[]));
+            .with_get("nodes", |c: &mut Cluster| script(&c.0.nodes, &[c.0.evidence.nodes]))
+            .with_get("pools", |c: &mut Cluster| script(&c.0.pools, &[c.0.evidence.pools]))
+            .with_get("bgp_peers", |c: &mut Cluster| script(&c.0.peers, &[c.0.evidence.peers]))
+            .with_get("bgp_configs", |c: &mut Cluster| script(&c.0.bgp, &[c.0.evidence.bgp]))
+            .with_get("left_out", |c: &mut Cluster| script(&c.0.left_out, &[]));
     }
 }
 

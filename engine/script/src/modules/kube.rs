@@ -209,7 +209,7 @@ pub(crate) mod kube {
     #[rhai_fn(return_raw)]
     pub fn logs(cx: NativeCallContext<'_>, pod: &str, container: &str, tail_lines: i64) -> Result<String> {
         let hand = Hand::of(&cx)?;
-        let mut reference = super::pod::reference(pod)?;
+        let mut reference = super::super::pod::reference(pod)?;
         reference.container = Some(container.into()).filter(|c: &String| !c.is_empty());
         let tail_lines = u32::try_from(tail_lines).unwrap_or(0).clamp(1, 100_000);
         let evidence = hand.ask_one(Question::Logs(LogQuestion { pod: reference, tail_lines }))?;
