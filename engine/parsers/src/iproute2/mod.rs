@@ -73,7 +73,7 @@ pub(crate) const PARSERS: &[Parser] = &[
         name: "tc_qdisc",
         command: "tc -j -s qdisc",
         versions: &["iproute2 6.1 text", "iproute2 6.1 JSON"],
-        returns: "list of queues: kind, handle, dev, parent, rate_bps, delay_ms, loss_ratio, options, stats",
+        returns: "list of queues: kind, handle, dev, parent, rate_bps, delay_ms, loss_ratio, settings, stats",
         parse: |text| to_json(tc_qdisc::parse(text)),
     },
     Parser {

@@ -26,7 +26,7 @@ pub struct Class {
     pub burst_bytes: Option<u64>,
     pub cburst_bytes: Option<u64>,
     /// Settings without a field, as printed.
-    pub options: String,
+    pub settings: String,
     pub stats: Option<TrafficStats>,
     /// Further counters, as printed.
     pub details: Vec<String>,
@@ -61,7 +61,7 @@ fn first_line(line: Line<'_>) -> Result<Class, ParseError> {
         id: words.text("the kind")?,
         ..Class::default()
     };
-    let mut settings: Vec<&str> = Vec::new();
+    let mut all: Vec<&str> = Vec::new();
     while let Some(word) = words.next() {
         match word {
             "dev" => found.dev = Some(words.text(word)?),
@@ -73,9 +73,9 @@ fn first_line(line: Line<'_>) -> Result<Class, ParseError> {
             "ceil" => found.ceil_bps = Some(rate(&mut words, word)?),
             "burst" => found.burst_bytes = Some(size(line, words.value(word)?)?),
             "cburst" => found.cburst_bytes = Some(size(line, words.value(word)?)?),
-            _ => settings.push(word),
+            _ => all.push(word),
         }
     }
-    found.options = settings.join(" ");
+    found.settings = all.join(" ");
     Ok(found)
 }

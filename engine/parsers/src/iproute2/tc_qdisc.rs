@@ -28,7 +28,7 @@ pub struct Qdisc {
     /// Loss made on purpose (netem), 0 to 1.
     pub loss_ratio: Option<f64>,
     /// All settings as printed; the JSON form writes them as JSON.
-    pub options: String,
+    pub settings: String,
     pub stats: Option<TrafficStats>,
     /// Further counters that some kinds print, as printed.
     pub details: Vec<String>,
@@ -67,22 +67,22 @@ fn first_line(line: Line<'_>) -> Result<Qdisc, ParseError> {
         handle: words.text("the kind")?,
         ..Qdisc::default()
     };
-    let mut settings: Vec<&str> = Vec::new();
+    let mut all: Vec<&str> = Vec::new();
     while let Some(word) = words.next() {
         match word {
-            "dev" if settings.is_empty() => found.dev = Some(words.text(word)?),
-            "root" if settings.is_empty() => found.parent = Some("root".into()),
-            "parent" if settings.is_empty() => found.parent = Some(words.text(word)?),
-            "refcnt" if settings.is_empty() => found.refcnt = Some(words.number(word)?),
+            "dev" if all.is_empty() => found.dev = Some(words.text(word)?),
+            "root" if all.is_empty() => found.parent = Some("root".into()),
+            "parent" if all.is_empty() => found.parent = Some(words.text(word)?),
+            "refcnt" if all.is_empty() => found.refcnt = Some(words.number(word)?),
             // `offloaded` and `ingress_block N` come before the settings too; they are told with them.
             _ => {
                 let mut ahead = words.clone();
                 setting(&mut found, line, word, &mut ahead)?;
-                settings.push(word);
+                all.push(word);
             }
         }
     }
-    found.options = settings.join(" ");
+    found.settings = all.join(" ");
     if found.handle.ends_with(':') {
         Ok(found)
     } else {
@@ -140,7 +140,7 @@ fn from_json(raw: &Map<String, Value>) -> Qdisc {
         delay_ms: inner("delay", "delay").map(|s| s * 1000.0),
         jitter_ms: inner("delay", "jitter").map(|s| s * 1000.0).filter(|ms| *ms > 0.0),
         loss_ratio: inner("loss-random", "loss"),
-        options: if options.is_empty() {
+        settings: if options.is_empty() {
             String::new()
         } else {
             Value::Object(options.clone()).to_string()

@@ -135,7 +135,7 @@ fn text_and_json_say_the_same() {
         "mtu_lock",
         // As printed, so never the same.
         "details",
-        "options",
+        "settings",
         // tc rounds in one form only.
         "burst_bytes",
     ];
