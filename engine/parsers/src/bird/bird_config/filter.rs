@@ -53,26 +53,36 @@ impl Filter {
     }
 }
 
-/// The rules of a block, and whether the filter always ends in it.
+/// Adds the rules of a block whose `conditions` hold.
 pub(super) fn rules(block: &[Statement], conditions: &[String], comment: Option<&str>, found: &mut Vec<Rule>) {
     let mut steps = Vec::new();
-    let mut last_if: Option<String> = None;
+    // The conditions that an `else` denies: those of the `if` before it, and of the `else if` in between.
+    let mut denied: Vec<String> = Vec::new();
     for statement in block {
-        let (condition, rest) = split_condition(&statement.text, last_if.take());
-        let Some(condition) = condition else {
+        let (otherwise, text) = match statement.text.strip_prefix("else") {
+            Some(rest) => (true, rest.trim()),
+            None => (false, statement.text.as_str()),
+        };
+        let (condition, rest) = split_condition(text);
+        if !otherwise {
+            denied.clear();
+        }
+        if condition.is_none() && !otherwise {
             step(
-                &statement.text,
+                text,
                 statement.comment.as_deref().or(comment),
                 conditions,
                 &mut steps,
                 found,
             );
             continue;
-        };
+        }
         flush(&mut steps, conditions, comment, found);
         let mut inner = conditions.to_vec();
-        inner.push(condition.clone());
-        last_if = Some(condition);
+        inner.extend(denied.iter().map(|c| format!("!({c})")));
+        inner.extend(condition.map(str::to_owned));
+        // Each `else if` repeats all that is denied above it; a chain of thousands must not grow with its square.
+        denied.extend(condition.map(str::to_owned).filter(|_| denied.len() < MAX_DENIED));
         let comment = statement.comment.as_deref();
         match &statement.block {
             Some(block) => rules(block, &inner, comment, found),
@@ -86,43 +96,40 @@ pub(super) fn rules(block: &[Statement], conditions: &[String], comment: Option<
     flush(&mut steps, conditions, comment, found);
 }
 
-/// `if COND then REST` and `else REST`, whose condition is that the one before did not hold.
-fn split_condition(text: &str, last_if: Option<String>) -> (Option<String>, &str) {
-    if let Some(rest) = text.strip_prefix("else") {
-        // Each `else if` repeats what is above it; a chain of thousands must not grow with its square.
-        let not = last_if
-            .filter(|c| c.len() < 500)
-            .map_or_else(|| "else".to_owned(), |c| format!("!({c})"));
-        return match split_condition(rest.trim(), None) {
-            (Some(condition), rest) => (Some(format!("{not} && ({condition})")), rest),
-            (None, rest) => (Some(not), rest),
-        };
-    }
+const MAX_DENIED: usize = 20;
+
+/// `if COND then REST`
+fn split_condition(text: &str) -> (Option<&str>, &str) {
     let condition = text.strip_prefix("if").and_then(|rest| {
         let then = rest.rfind(" then")?;
         rest.starts_with([' ', '('])
             .then_some((&rest[..then], rest[then + " then".len()..].trim()))
     });
     match condition {
-        Some((condition, rest)) => (Some(outer_parentheses(condition.trim()).to_owned()), rest),
+        Some((condition, rest)) => (Some(outer_parentheses(condition.trim())), rest),
         None => (None, text),
     }
 }
 
-/// `( net ~ 10.0.0.0/8 )` without the parentheses, if they belong together.
-fn outer_parentheses(text: &str) -> &str {
-    let Some(inner) = text.strip_prefix('(').and_then(|t| t.strip_suffix(')')) else {
-        return text;
-    };
-    let mut depth = 0i64;
-    for byte in inner.bytes() {
-        depth += i64::from(byte == b'(') - i64::from(byte == b')');
-        if depth < 0 {
-            return text;
+/// `((net ~ 10.0.0.0/8))` without the parentheses around it, where they belong together.
+fn outer_parentheses(mut text: &str) -> &str {
+    while let Some(inner) = text.strip_prefix('(').and_then(|t| t.strip_suffix(')')) {
+        let mut depth = 0i64;
+        let closes_early = inner.bytes().any(|byte| {
+            depth += i64::from(byte == b'(') - i64::from(byte == b')');
+            depth < 0
+        });
+        // A hostile `((((...` is left as it is: each level reads the whole text again.
+        if closes_early || inner.len() > MAX_CONDITION {
+            break;
         }
+        text = inner.trim();
     }
-    inner.trim()
+    text
 }
+
+/// Longer than any that confd renders.
+const MAX_CONDITION: usize = 10_000;
 
 fn step(text: &str, comment: Option<&str>, conditions: &[String], steps: &mut Vec<String>, found: &mut Vec<Rule>) {
     match text {
@@ -142,7 +149,11 @@ fn flush(steps: &mut Vec<String>, conditions: &[String], comment: Option<&str>, 
 }
 
 fn rule(conditions: &[String], action: Option<String>, steps: Vec<String>, comment: Option<&str>) -> Rule {
-    let network = conditions.iter().rev().find_map(|c| network(c));
+    let network = conditions
+        .iter()
+        .rev()
+        .filter(|c| !c.starts_with("!("))
+        .find_map(|c| network(c));
     Rule {
         conditions: conditions.to_vec(),
         network: network.map(|(n, _)| n.to_owned()),
@@ -153,12 +164,12 @@ fn rule(conditions: &[String], action: Option<String>, steps: Vec<String>, comme
     }
 }
 
-/// The network in `net ~ 10.65.0.0/16 && krt_metric < 1024`.
+/// The network in `net ~ 10.65.0.0/16 && krt_metric < 1024` or `net ~ [ 10.65.0.0/16{24,32} ]`, and whether it is `=`.
 fn network(condition: &str) -> Option<(&str, bool)> {
     let at = condition.find("net ~ ").or_else(|| condition.find("net = "))?;
-    let rest = &condition[at + "net ~ ".len()..];
+    let rest = condition[at + "net ~ ".len()..].trim_start_matches(['[', ' ']);
     let end = rest
-        .find(|c: char| c.is_whitespace() || matches!(c, ')' | '&' | '|'))
+        .find(|c: char| !c.is_ascii_hexdigit() && !matches!(c, '.' | ':' | '/'))
         .unwrap_or(rest.len());
     let exact = condition.as_bytes().get(at + 4) == Some(&b'=');
     rest[..end].contains('/').then_some((&rest[..end], exact))

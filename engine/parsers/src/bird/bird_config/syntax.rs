@@ -150,16 +150,21 @@ impl<'a> Iterator for Tokens<'a> {
             self.in_comment = true;
             return Some(Token::CommentOpen);
         }
-        let mut quote = None;
-        let end = self.rest.bytes().position(|b| match quote {
-            Some(open) => {
-                quote = Some(open).filter(|_| b != open);
-                false
+        // What is opened inside of a word: a string, or the lengths in a pattern such as `10.0.0.0/8{16,32}`.
+        let mut closing = None;
+        let mut before = b' ';
+        let end = self.rest.bytes().position(|byte| {
+            let previous = std::mem::replace(&mut before, byte);
+            if closing.is_some() {
+                closing = closing.filter(|c| *c != byte);
+                return false;
             }
-            None => {
-                quote = matches!(b, b'"' | b'\'').then_some(b);
-                b.is_ascii_whitespace() || matches!(b, b';' | b'{' | b'}' | b'#')
-            }
+            closing = match byte {
+                b'"' | b'\'' => Some(byte),
+                b'{' if previous.is_ascii_digit() => Some(b'}'),
+                _ => None,
+            };
+            closing.is_none() && (byte.is_ascii_whitespace() || matches!(byte, b';' | b'{' | b'}' | b'#'))
         });
         Some(Token::Word(self.take(end.unwrap_or(self.rest.len()))))
     }
