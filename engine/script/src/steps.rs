@@ -162,6 +162,15 @@ mod words {
         }
     }
 
+    /// Returns whether this run has found anything wrong so far.
+    /// ```rhai
+    /// assert(!has_findings());
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub(super) fn has_findings(cx: NativeCallContext<'_>) -> Result<bool> {
+        Ok(!Hand::of(&cx)?.session.findings().is_empty())
+    }
+
     /// Tells whether a value is what an inconclusive step left behind.
     /// ```rhai
     /// let fabric = step("fabric", "Is the fabric healthy?", || unknown("nobody can ask it"));

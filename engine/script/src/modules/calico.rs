@@ -23,6 +23,8 @@ struct Objects {
     bgp: Vec<model::bgp::BgpConfig>,
     felix: serde_json::Value,
     version: Option<model::version::Version>,
+    /// ClusterInformation's `datastoreReady`; false locks the datastore.
+    datastore_ready: Option<bool>,
     left_out: Vec<String>,
     evidence: Evidence,
 }
@@ -43,6 +45,7 @@ impl CustomType for Cluster {
             .with_get("pools", |c: &mut Cluster| script(&c.0.pools, &[c.0.evidence.pools]))
             .with_get("bgp_peers", |c: &mut Cluster| script(&c.0.peers, &[c.0.evidence.peers]))
             .with_get("bgp_configs", |c: &mut Cluster| script(&c.0.bgp, &[c.0.evidence.bgp]))
+            .with_get("datastore_ready", |c: &mut Cluster| script(&c.0.datastore_ready, &[]))
             .with_get("left_out", |c: &mut Cluster| script(&c.0.left_out, &[]));
     }
 }
@@ -95,6 +98,7 @@ fn read_cluster(hand: &Hand) -> Result<Cluster> {
         bgp: kept(model::object::read_list(bgp), &mut left_out),
         felix: felix.clone(),
         version,
+        datastore_ready: model::object::items(information).iter().find_map(|i| i["spec"]["datastoreReady"].as_bool()),
         left_out,
         evidence: Evidence {
             nodes: ids[0],
@@ -353,6 +357,23 @@ pub(crate) mod calico {
             default,
         );
         script(&verdict, &[objects.evidence.pools, evidence.id])
+    }
+
+    /// Returns the end of calico-node's log, read: what Felix, confd, the startup and the API clients wrote.
+    ///
+    /// `pod` is `namespace/name` of the agent's pod. Shape: `#{ entries: [#{ time, level, component, file, message, fields, .. }],
+    /// unparsed }`. Source: the pod's log. Effect: read. Errors: unreachable, denied.
+    /// ```rhai
+    /// let agent = kube::list("pods", #{ labels: "k8s-app=calico-node" })[0].metadata;
+    /// assert(calico::agent_log(`${agent.namespace}/${agent.name}`, 50).entries.len() > 0);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn agent_log(cx: NativeCallContext<'_>, pod: &str, tail_lines: i64) -> Result<Dynamic> {
+        let hand = Hand::of(&cx)?;
+        let evidence = super::super::kube::log(&hand, pod, "calico-node", tail_lines)?;
+        let target = evidence.question.target();
+        let body = evidence.answer.body().map_err(|f| crate::host::unanswered("the log", &target, &f))?;
+        facts::read("felix_log", &body.text(), &evidence)
     }
 
     /// Returns the name of the host end of a pod's link.
