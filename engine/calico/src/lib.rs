@@ -7,6 +7,7 @@
 pub mod bgp;
 pub mod cluster;
 pub mod felix;
+pub mod ipam;
 pub mod labels;
 pub mod names;
 pub mod node;
