@@ -6,6 +6,7 @@
 
 pub mod bgp;
 pub mod cluster;
+pub mod dataplane;
 pub mod felix;
 pub mod ipam;
 pub mod labels;

@@ -18,7 +18,7 @@ use crate::{
     node::Node,
     object::ObjectError,
     pool::IpPool,
-    selector::Expr,
+    selector::{Expr, Selector},
     workload::{EndpointLabels, Inherited, WorkloadEndpoint, endpoint_of},
 };
 
@@ -238,6 +238,24 @@ impl PolicyIndex {
             .map(|rank| &self.policies[rank])
             .filter(|policy| policy.applies(direction) && !policy.do_not_track && !policy.pre_dnat)
             .collect()
+    }
+
+    /// The policies that select the labels, with their ranks; of tiers that exist.
+    pub(crate) fn selected(&self, labels: &EndpointLabels) -> Vec<(usize, &Policy)> {
+        let ranks = self.selecting(labels);
+        ranks
+            .into_iter()
+            .filter(|rank| self.tier_of[*rank].is_some())
+            .map(|rank| (rank, &self.policies[rank]))
+            .collect()
+    }
+
+    /// The network sets that a selector matches.
+    pub(crate) fn sets_selected(&self, selector: &Selector) -> impl Iterator<Item = &NetworkSet> {
+        self.network_sets
+            .iter()
+            .filter(|(_, labels)| selector.matches(labels))
+            .map(|(set, _)| set)
     }
 
     pub(super) fn labels_of_set(&self, at: usize) -> &EndpointLabels {

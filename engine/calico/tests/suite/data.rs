@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use runbook_calico::cluster::Cluster;
 use serde::Deserialize;
@@ -9,6 +9,8 @@ use serde_json::Value;
 pub(crate) struct Recorded {
     pub(crate) name: String,
     pub(crate) lists: Vec<Value>,
+    #[serde(default)]
+    pub(crate) nodes: BTreeMap<String, Value>,
     #[serde(default)]
     pub(crate) probes: Vec<Probe>,
 }

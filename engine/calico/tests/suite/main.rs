@@ -4,5 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod data;
+mod dataplane;
 mod ipam;
+mod programmed;
 mod verdicts;
