@@ -8,10 +8,12 @@ mod script;
 mod server;
 mod shims;
 mod snapshot;
+mod ssh;
 
 pub use script::{Cut, ExecFault, Fault, Kubelet, On, Quirk, Script};
 pub use server::{ApiServer, Request};
 pub use snapshot::{Capture, Snapshot};
+pub use ssh::{SshNodes, SshPlan, Way};
 
 use std::path::Path;
 

@@ -60,7 +60,7 @@ impl Shims {
             path: folder.join("bin"),
             tmp: folder.join("tmp"),
         };
-        for dir in [&tools.path, &tools.tmp, &folder.join("say")] {
+        for dir in [&folder.join("stage"), &tools.tmp, &folder.join("say")] {
             fs::create_dir_all(dir).map_err(Error::io("make", dir))?;
         }
         let open = fs::Permissions::from_mode(0o1777);
@@ -120,7 +120,7 @@ impl Shims {
         }
         let missing = |name: &str| quirks.iter().any(|q| matches!(q, Quirk::Missing(n) if n == name));
         for (name, said) in tools.iter().filter(|(name, _)| !missing(name) && !name.contains('/')) {
-            let file = folder.join("bin").join(name);
+            let file = folder.join("stage").join(name);
             let recorded = !said.is_empty();
             let of_tool = |q: &&&Quirk| q.tool().is_some_and(|t| t == name || (t == "*" && recorded));
             let text = tool_script(name, subject, said, quirks.iter().filter(of_tool).copied());
@@ -133,11 +133,26 @@ impl Shims {
             .filter(|n| !missing(n) && !tools.contains_key(*n))
         {
             if let Some(real) = real_program(name) {
-                let link = folder.join("bin").join(name);
+                let link = folder.join("stage").join(name);
                 symlink(real, &link).map_err(Error::io("link", &link))?;
             }
         }
-        Ok(())
+        copy(&folder.join("stage"), &folder.join("bin"))
+    }
+}
+
+/// Another process writes the programs: one of ours could be forked while it has one open for writing, and then the
+/// kernel refuses to run it (`Text file busy`).
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    let cp = real_program("cp").ok_or_else(|| Error::Missing("no `cp` on this machine".into()))?;
+    let done = std::process::Command::new(cp)
+        .args(["-R", "-P", "-p"])
+        .arg(from)
+        .arg(to)
+        .status();
+    match done.map_err(Error::io("copy", from))?.success() {
+        true => Ok(()),
+        false => Err(Error::Failed(format!("cannot copy `{}`", from.display()))),
     }
 }
 
