@@ -56,6 +56,8 @@ impl Node {
         let sink = fs::File::create(&log).map_err(Error::io("make", &log))?;
         let mut holder = holder(spec, namespace, &config)?;
         let holder = holder
+            .env_clear()
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
             .env(procs::MARK, spec.mark)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -117,10 +119,12 @@ impl Drop for Node {
 
 fn sshd_config(spec: &Spec<'_>, node: &Node) -> Result<String> {
     let tmp = spec.tools.tmp.display();
+    // HOME, ZDOTDIR and SHLVL keep a login shell from reading (and running) the files of whoever runs the tests: bash
+    // under sshd reads ~/.bashrc, but not as an inner shell.
     Ok(format!(
         "ListenAddress {}\nPort {}\nHostKey {}\nPidFile none\nAuthorizedKeysFile {}\nUsePAM no\nStrictModes no\n\
          PermitRootLogin prohibit-password\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPrintMotd no\n\
-         PrintLastLog no\nUseDNS no\nAcceptEnv NOTHING\nSetEnv PATH={} TMPDIR={tmp} {}={} LC_ALL=C\n",
+         PrintLastLog no\nUseDNS no\nAcceptEnv NOTHING\nSetEnv PATH={} TMPDIR={tmp} HOME={tmp} ZDOTDIR={tmp} SHLVL=5 {}={} LC_ALL=C\n",
         node.address,
         node.port,
         spec.host_key.display(),
@@ -142,7 +146,7 @@ fn holder(spec: &Spec<'_>, namespace: Option<&str>, config: &Path) -> Result<Com
             let mut command = Command::new(need("unshare")?);
             let make = "mount -t tmpfs none /run && mkdir /run/sshd && chmod 755 /run /run/sshd || exit 1";
             command
-                .args(["-m", "--", "sh", "-c"])
+                .args(["-m", "--", "/bin/sh", "-c"])
                 .arg(format!("{make}; {}", until_stdin_ends(&sshd, &config.to_string())));
             return Ok(command);
         }
@@ -170,7 +174,16 @@ fn holder(spec: &Spec<'_>, namespace: Option<&str>, config: &Path) -> Result<Com
     let mut command = Command::new(need("ip")?);
     command.args(["netns", "exec", namespace]).arg(need("unshare")?);
     command
-        .args(["-m", "-u", "-p", "--fork", "--kill-child", "--mount-proc", "sh", "-c"])
+        .args([
+            "-m",
+            "-u",
+            "-p",
+            "--fork",
+            "--kill-child",
+            "--mount-proc",
+            "/bin/sh",
+            "-c",
+        ])
         .arg(setup);
     Ok(command)
 }

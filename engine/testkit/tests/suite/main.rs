@@ -1,6 +1,10 @@
 //! The stand-ins themselves: each is asked over its own protocol.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests, outside of the test functions")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests, outside of the test functions"
+)]
 
 mod api;
 mod exec;

@@ -82,17 +82,23 @@ fn nodes_that_cannot_be_reached() {
         .node("unplugged", Way::Direct);
     let Some(nodes) = start(plan) else { return };
     nodes.unplug("unplugged").unwrap();
-    for (node, wanted) in [
+    let cases = [
         ("refuses", "Connection refused"),
         ("changed", "Host key verification failed"),
         ("unknown", "Host key verification failed"),
         ("denies", "Permission denied (publickey)"),
         ("silent", "Connection timed out"),
         ("unplugged", ""),
-    ] {
-        let (code, _, err) = ssh(&nodes, node, "true");
-        assert!(code == Some(255) && err.contains(wanted), "{node}: {code:?} {err}");
-    }
+    ];
+    std::thread::scope(|all| {
+        for (node, wanted) in cases {
+            let nodes = &nodes;
+            all.spawn(move || {
+                let (code, _, err) = ssh(nodes, node, "true");
+                assert!(code == Some(255) && err.contains(wanted), "{node}: {code:?} {err}");
+            });
+        }
+    });
 }
 
 #[test]
@@ -108,6 +114,11 @@ fn nodes_on_ports_of_this_machine() {
     let (code, out, err) = ssh(&nodes, "worker-1", "ip -j route; exit 4");
     assert_eq!((code, out.contains("198.18.0.254")), (Some(4), true), "{err}");
     assert_eq!(ssh(&nodes, "worker-2", "hostname").1, "worker-2\n");
+    let (_, out, _) = ssh(&nodes, "worker-1", "echo $HOME $SHLVL");
+    assert!(
+        out.starts_with(&*std::env::temp_dir().to_string_lossy()),
+        "a home of its own: {out}"
+    );
     let other = plan(Way::Refused).start(&dir).unwrap();
     assert!(ssh(&other, "worker-2", "true").2.contains("Connection refused"));
     assert!(matches!(plan(Way::Blackholed).start(&dir), Err(Error::Missing(_))));
