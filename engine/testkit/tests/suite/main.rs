@@ -8,5 +8,6 @@
 
 mod api;
 mod exec;
+mod sealed;
 mod small;
 mod ssh;
