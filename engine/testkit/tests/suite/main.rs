@@ -11,3 +11,4 @@ mod exec;
 mod sealed;
 mod small;
 mod ssh;
+mod tls;
