@@ -166,7 +166,32 @@ impl SshNodes {
         );
         write(&all.ssh_config_path, &config)?;
         write(&all.known_hosts_path, &known)?;
+        let direct = plan.nodes.iter().find(|(_, way)| *way == Way::Direct);
+        if let Some((name, _)) = direct.filter(|_| plan.loopback) {
+            all.try_login(name)?;
+        }
         Ok(all)
+    }
+
+    /// The account is the tester's own here, and may be one that nobody can log in to.
+    fn try_login(&self, node: &str) -> Result<()> {
+        let mut ssh = Command::new(node::need("ssh")?);
+        let out = ssh.arg("-F").arg(&self.ssh_config_path).args([node, "true"]).output();
+        let out = out.map_err(Error::io("run", "ssh"))?;
+        if out.status.success() {
+            return Ok(());
+        }
+        let (ours, theirs) = (String::from_utf8_lossy(&out.stderr).into_owned(), self.log(node));
+        Err(Error::Missing(format!(
+            "no login by ssh: {}; sshd says: {}",
+            ours.trim(),
+            theirs.trim()
+        )))
+    }
+
+    /// What the sshd of a node said.
+    pub fn log(&self, node: &str) -> String {
+        self.nodes.get(node).map(Node::log).unwrap_or_default()
     }
 
     /// Where a node listens.
