@@ -18,6 +18,8 @@ pub(super) struct Spec<'a> {
     pub(super) tools: &'a shims::Tools,
     pub(super) mark: &'a str,
     pub(super) listens: bool,
+    /// Printed by the login shell before every command.
+    pub(super) greeting: Option<&'a str>,
 }
 
 pub(super) enum Place {
@@ -126,7 +128,7 @@ fn sshd_config(spec: &Spec<'_>, node: &Node) -> Result<String> {
     // HOME, ZDOTDIR and SHLVL keep a login shell from reading (and running) the files of whoever runs the tests: bash
     // under sshd reads ~/.bashrc, but not as an inner shell.
     Ok(format!(
-        "ListenAddress {}\nPort {}\nHostKey {}\nPidFile none\nAuthorizedKeysFile {}\nUsePAM no\nStrictModes no\n\
+        "ListenAddress {}\nPort {}\nHostKey {}\nPidFile none\nLogLevel VERBOSE\nAuthorizedKeysFile {}\nUsePAM no\nStrictModes no\n\
          PermitRootLogin prohibit-password\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPrintMotd no\n\
          PrintLastLog no\nUseDNS no\nAcceptEnv NOTHING\nSetEnv PATH={} TMPDIR={tmp} HOME={tmp} ZDOTDIR={tmp} SHLVL=5 {}={} LC_ALL=C\n",
         node.address,
@@ -176,9 +178,18 @@ fn holder(spec: &Spec<'_>, namespace: Option<&str>, config: &Path) -> Result<Com
 fn own_root(spec: &Spec<'_>) -> Result<String> {
     let home = spec.folder.join("home");
     fs::create_dir_all(&home).map_err(Error::io("make", &home))?;
+    let mut shell = PathBuf::from("/bin/sh");
+    if let Some(greeting) = spec.greeting {
+        let text = format!(
+            "#!/bin/sh\nprintf %s '{}'\nexec /bin/sh \"$@\"\n",
+            greeting.replace('\'', r"'\''")
+        );
+        shell = spec.folder.join("greeting-sh");
+        shims::write_program(&shell, &text)?;
+    }
     let text = super::read(Path::new("/etc/passwd"))?;
     let lines = text.lines().map(|line| match line.split(':').next() {
-        Some("root") => format!("root:x:0:0:root:{}:/bin/sh\n", home.display()),
+        Some("root") => format!("root:x:0:0:root:{}:{}\n", home.display(), shell.display()),
         _ => format!("{line}\n"),
     });
     let (passwd, shadow) = (spec.folder.join("passwd"), spec.folder.join("shadow"));
