@@ -16,7 +16,7 @@ fn command(nodes: &SshNodes, node: &str, line: &str) -> Command {
     let mut ssh = Command::new("ssh");
     ssh.arg("-F")
         .arg(&nodes.ssh_config_path)
-        .args(["-o", "ConnectTimeout=2", node, line])
+        .args(["-o", "ConnectTimeout=5", node, line])
         .stdin(Stdio::null());
     ssh
 }
