@@ -1,1 +1,4 @@
 //! The live world: the Kubernetes API, processes in pods through it, and nodes over SSH.
+
+mod frame;
+mod text;
