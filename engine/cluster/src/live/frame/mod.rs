@@ -22,5 +22,5 @@ mod script;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use collect::{Collector, Found, Run};
-pub(crate) use script::{Job, Script};
+pub(crate) use collect::{Collector, Found, Run, Stream};
+pub(crate) use script::{Job, Script, refuse};
