@@ -18,6 +18,19 @@ pub(crate) struct Item<'a> {
     settled: bool,
 }
 
+impl Item<'_> {
+    /// What was the best so far becomes something that was tried in vain.
+    fn give_way(&mut self) {
+        let Some(old) = self.fallback.take() else { return };
+        let why = match old.outcome {
+            Outcome::Failed(failure) => failure.to_string(),
+            Outcome::Output(output) => format!("exit {}", output.exit),
+            Outcome::Body(_) | Outcome::Time(_) => return,
+        };
+        self.attempts.push(Attempt { via: old.via, why });
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Batch<'a> {
     pub(crate) items: Vec<Item<'a>>,
@@ -75,6 +88,7 @@ impl<'a> Batch<'a> {
             item.attempts.extend(note.map(|note| Attempt { via, why: note.into() }));
             match found {
                 Found::Whole { run, in_vain } => {
+                    item.give_way();
                     let text = |(form, why): (usize, String)| {
                         let program = item.question.forms[form].join(" ");
                         let why = format!("`{}`: {why}", super::text::clean(&program, 120));
@@ -125,26 +139,20 @@ impl<'a> Batch<'a> {
     fn failed(&mut self, i: usize, via: Via, failure: Failure) {
         let took = self.started.elapsed().as_millis() as u64;
         let item = &mut self.items[i];
-        let better = match &item.fallback {
+        let better = match item.fallback.as_ref().map(|a| &a.outcome) {
             None => true,
-            Some(answer) => match &answer.outcome {
-                Outcome::Failed(old) => telling(&failure) > telling(old),
-                _ => false,
-            },
+            Some(Outcome::Failed(old)) => telling(&failure) > telling(old),
+            Some(_) => false,
         };
         if !better {
             let why = failure.to_string();
             item.attempts.push(Attempt { via, why });
             return;
         }
+        item.give_way();
         let mut answer = Answer::failed(failure, via, self.at);
         answer.duration_ms = took;
-        if let Some(old) = item.fallback.replace(answer)
-            && let Outcome::Failed(failure) = old.outcome
-        {
-            let why = failure.to_string();
-            item.attempts.push(Attempt { via: old.via, why });
-        }
+        item.fallback = Some(answer);
     }
 
     /// The answers, each with its place.

@@ -57,24 +57,28 @@ impl Exec<'_> {
         patience: Patience,
     ) -> Result<(), ExecError> {
         let mut process = self.start(vec!["sh".into(), "-s".into()], true, patience).await?;
-        let status = process.take_status();
+        let status = wait(process.take_status());
         let (Some(stdin), Some(stdout), Some(stderr)) = (process.stdin(), process.stdout(), process.stderr()) else {
             return Err(ExecError::Failed(Failure::Other("exec without its streams".into())));
         };
-        let mut said = None;
+        tokio::pin!(status);
+        let (mut said, mut told) = (None, false);
         let stopped = {
             let pumped = pump(stdin, stdout, stderr, &script.text, collector, patience);
             tokio::pin!(pumped);
             tokio::select! {
                 stopped = &mut pumped => Some(stopped),
-                status = wait(status) => {
-                    said = status;
+                status = &mut status => {
+                    (said, told) = (status, true);
                     tokio::time::timeout(LAST_WORDS, &mut pumped).await.ok()
                 }
             }
         };
         if collector.is_done() {
             return Ok(());
+        }
+        if stopped == Some(Stopped::Ended) && !told {
+            said = tokio::time::timeout(LAST_WORDS, status).await.ok().flatten();
         }
         let started = collector.out.is_started();
         match (said, stopped) {
@@ -144,14 +148,22 @@ impl Exec<'_> {
 
     async fn program(&self, argv: Vec<String>, limit: u64, patience: Patience) -> Result<Output, ExecError> {
         let mut process = self.start(argv, false, patience).await?;
-        let status = process.take_status();
         let (Some(stdout), Some(stderr)) = (process.stdout(), process.stderr()) else {
             return Err(ExecError::Failed(Failure::Other("exec without its streams".into())));
         };
-        let all = async { tokio::join!(bounded(stdout, limit), bounded(stderr, limit), wait(status)) };
-        let ((stdout, cut_bytes), (stderr, _), status) = tokio::time::timeout_at(patience.end.into(), all)
+        let all = async {
+            let status = wait(process.take_status());
+            let read = async { tokio::join!(bounded(stdout, limit), bounded(stderr, limit)) };
+            tokio::pin!(status, read);
+            tokio::select! {
+                read = &mut read => Some((read, tokio::time::timeout(LAST_WORDS, status).await.ok().flatten())),
+                status = &mut status => Some((tokio::time::timeout(LAST_WORDS, read).await.ok()?, status)),
+            }
+        };
+        let read = tokio::time::timeout_at(patience.end.into(), all)
             .await
             .map_err(|_| ExecError::Failed(Failure::TimedOut("the time of the batch".into())))?;
+        let (((stdout, cut_bytes), (stderr, _)), status) = read.unwrap_or_default();
         let Some(status) = status else {
             return Err(ExecError::Failed(Failure::Incomplete(
                 "the connection broke before the exit code".into(),

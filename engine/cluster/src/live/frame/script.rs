@@ -23,6 +23,7 @@ pub(crate) struct Script {
 /// - `rb_go` runs one program: fd 3 is the real stdout, fd 4 takes the exit code past the pipe. `wc` eats what `head` left,
 ///   so that the program is not killed by a closed pipe and we learn how much there was. One byte more than the limit
 ///   goes through, because busybox `head` reads ahead and `wc` may then count nothing.
+/// - A user who is not root often has no `sbin` in PATH, and there the tools are.
 /// - The exit codes 124, 137 and 143 end a question: that is how a `timeout` says that it struck (coreutils 124, busybox 143),
 ///   and the next form would only take as long again.
 const FUNCTIONS: &str = r#"
@@ -70,7 +71,13 @@ rb_try() {
 rb_begin() {
   exec 3>&1
   LC_ALL=C
-  PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin
+  PATH=${PATH:-/usr/local/bin:/usr/bin:/bin}
+  for rb_x in /usr/local /usr ''; do
+    case :$PATH: in
+      *:$rb_x/sbin:*) ;;
+      *:$rb_x/bin:*) PATH=$PATH:$rb_x/sbin ;;
+    esac
+  done
   export LC_ALL PATH
   umask 077
   rb_wrap=
