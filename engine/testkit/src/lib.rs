@@ -3,14 +3,19 @@
 //! [`ApiServer`] speaks HTTP and the exec WebSocket, [`SshNodes`] are real sshds, [`Sealed`] is a home of its own for
 //! running the binary. What a node or a pod says is recorded: see [`Snapshot`]. What goes wrong is told by a [`Script`].
 
+pub mod filters;
 mod procs;
+pub mod recordings;
 mod script;
+mod sealed;
 mod server;
 mod shims;
 mod snapshot;
 mod ssh;
 
+pub use recordings::snapshot;
 pub use script::{Cut, ExecFault, Fault, Kubelet, On, Quirk, Script};
+pub use sealed::Sealed;
 pub use server::{ApiServer, Request};
 pub use snapshot::{Capture, Snapshot};
 pub use ssh::{SshNodes, SshPlan, Way};

@@ -124,9 +124,7 @@ impl Shims {
             let recorded = !said.is_empty();
             let of_tool = |q: &&&Quirk| q.tool().is_some_and(|t| t == name || (t == "*" && recorded));
             let text = tool_script(name, subject, said, quirks.iter().filter(of_tool).copied());
-            fs::write(&file, text).map_err(Error::io("write", &file))?;
-            let all = fs::Permissions::from_mode(0o755);
-            fs::set_permissions(&file, all).map_err(Error::io("make executable", &file))?;
+            write_program(&file, &text)?;
         }
         for name in BASE
             .split_whitespace()
@@ -139,6 +137,12 @@ impl Shims {
         }
         copy(&folder.join("stage"), &folder.join("bin"))
     }
+}
+
+pub(crate) fn write_program(file: &Path, text: &str) -> Result<()> {
+    fs::write(file, text).map_err(Error::io("write", file))?;
+    let all = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(file, all).map_err(Error::io("make executable", file))
 }
 
 /// Another process writes the programs: one of ours could be forked while it has one open for writing, and then the
@@ -206,7 +210,7 @@ fn tool_script<'a>(name: &str, subject: &str, said: &[Said], quirks: impl Iterat
         let _ = writeln!(text, "{}) out={file} err={stderr} code={};;", quote(&key), s.exit);
     }
     let _ = writeln!(text, "*) return 1;; esac; }}");
-    let whole = format!("{} \"$out\" 2>/dev/null", real("cat"));
+    let whole = format!("{} \"$out\"", real("cat"));
     let half = format!("{} -c $(( $({} -c <\"$out\") / 2 )) \"$out\"", real("head"), real("wc"));
     let mut print = whole.clone();
     for quirk in quirks {
@@ -232,7 +236,7 @@ fn tool_script<'a>(name: &str, subject: &str, said: &[Said], quirks: impl Iterat
     }
     let _ = writeln!(
         text,
-        "tell() {{ {print}; printf %s \"$err\" >&2; }}\nif look \"$key\"; then tell; exit $code; fi"
+        "tell() {{ [ -r \"$out\" ] || {{ printf 'testkit: no %s\\n' \"$out\" >&2; exit 254; }}; {print}; printf %s \"$err\" >&2; }}\nif look \"$key\"; then tell; exit $code; fi"
     );
     text.push_str(&otherwise(name, &real(name)));
     text

@@ -9,8 +9,10 @@ mod reply;
 mod route;
 mod select;
 mod status;
+mod tls;
 
 use crate::{Error, Result, Script, Snapshot, procs, shims::Shims};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use std::{
     net::SocketAddr,
     path::PathBuf,
@@ -23,7 +25,7 @@ use tokio::{net::TcpListener, sync::oneshot};
 /// A running server, with a thread of its own; it ends when this is dropped, and so does all that was exec'ed.
 #[derive(Debug)]
 pub struct ApiServer {
-    /// `http://127.0.0.1:PORT`
+    /// `http://127.0.0.1:PORT`, or `https` where the script says so.
     pub url: String,
     pub addr: SocketAddr,
     pub token: String,
@@ -103,10 +105,15 @@ impl ApiServer {
             .set_nonblocking(true)
             .map_err(Error::io("set up", "127.0.0.1"))?;
         let mark = procs::new_mark();
-        let url = format!("http://{addr}");
+        let tls = if script.tls { Some(tls::Tls::new()?) } else { None };
+        let url = format!("{}://{addr}", if script.tls { "https" } else { "http" });
         let token = format!("testkit-{mark}");
         let kubeconfig_path = folder.path().join("kubeconfig");
-        std::fs::write(&kubeconfig_path, kubeconfig(&url, &token)).map_err(Error::io("write", &kubeconfig_path))?;
+        std::fs::write(
+            &kubeconfig_path,
+            kubeconfig(&url, &token, tls.as_ref().map(|t| t.ca_pem.as_str())),
+        )
+        .map_err(Error::io("write", &kubeconfig_path))?;
         let shared = Arc::new(Shared {
             shims: Shims::new(folder.path().join("tools"), script.clone()),
             snapshot,
@@ -128,8 +135,14 @@ impl ApiServer {
                     return;
                 };
                 let app = handle::app(serving);
+                let serve = async {
+                    match tls {
+                        None => axum::serve(listener, app).await,
+                        Some(tls) => axum::serve(tls.over(listener), app).await,
+                    }
+                };
                 tokio::select! {
-                    _ = axum::serve(listener, app) => {}
+                    _ = serve => {}
                     _ = stopped => {}
                 }
             });
@@ -187,10 +200,12 @@ impl Drop for ApiServer {
     }
 }
 
-fn kubeconfig(url: &str, token: &str) -> String {
+fn kubeconfig(url: &str, token: &str, ca_pem: Option<&str>) -> String {
+    let ca = ca_pem.map(|pem| format!("    certificate-authority-data: {}\n", STANDARD.encode(pem)));
+    let ca = ca.unwrap_or_default();
     format!(
         "apiVersion: v1\nkind: Config\ncurrent-context: testkit\n\
-         clusters:\n- name: testkit\n  cluster:\n    server: {url}\n\
+         clusters:\n- name: testkit\n  cluster:\n    server: {url}\n{ca}\
          users:\n- name: testkit\n  user:\n    token: {token}\n\
          contexts:\n- name: testkit\n  context: {{cluster: testkit, user: testkit, namespace: default}}\n"
     )

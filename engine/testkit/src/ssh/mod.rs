@@ -39,6 +39,7 @@ pub struct SshPlan {
     nodes: Vec<(String, Way)>,
     script: Script,
     loopback: bool,
+    greeting: Option<String>,
 }
 
 impl SshPlan {
@@ -60,6 +61,12 @@ impl SshPlan {
     /// No namespaces and no root: each sshd has a port of 127.0.0.1.
     pub fn loopback(mut self) -> Self {
         self.loopback = true;
+        self
+    }
+
+    /// The login shells print this before every command, as start-up files that print do. Needs root.
+    pub fn greeting(mut self, text: &str) -> Self {
+        self.greeting = Some(text.into());
         self
     }
 
@@ -133,6 +140,7 @@ impl SshNodes {
                 accepts: &public(accepts),
                 tools: &tools,
                 mark: &all.mark,
+                greeting: plan.greeting.as_deref(),
                 listens: !matches!(way, Way::Refused | Way::Blackholed),
             };
             let place = match &mut all.net {
@@ -166,7 +174,42 @@ impl SshNodes {
         );
         write(&all.ssh_config_path, &config)?;
         write(&all.known_hosts_path, &known)?;
+        let direct = plan.nodes.iter().find(|(_, way)| *way == Way::Direct);
+        if let Some((name, _)) = direct.filter(|_| plan.loopback) {
+            all.try_login(name)?;
+        }
         Ok(all)
+    }
+
+    /// The account is the tester's own here, and may be one that nobody can log in to.
+    fn try_login(&self, node: &str) -> Result<()> {
+        let mut ssh = Command::new(node::need("ssh")?);
+        let out = ssh.arg("-F").arg(&self.ssh_config_path).args([node, "true"]).output();
+        let out = out.map_err(Error::io("run", "ssh"))?;
+        if out.status.success() {
+            return Ok(());
+        }
+        let (ours, theirs) = (String::from_utf8_lossy(&out.stderr).into_owned(), self.log(node));
+        Err(Error::Missing(format!(
+            "no login by ssh: {}; sshd says: {}",
+            ours.trim(),
+            theirs.trim()
+        )))
+    }
+
+    /// How many commands were begun on a node: its round trips, as its sshd counts them.
+    pub fn sessions(&self, node: &str) -> usize {
+        self.log(node).matches("Starting session: ").count()
+    }
+
+    /// How often somebody logged in to a node; a connection that is shared counts once.
+    pub fn logins(&self, node: &str) -> usize {
+        self.log(node).matches("Accepted publickey for ").count()
+    }
+
+    /// What the sshd of a node said.
+    pub fn log(&self, node: &str) -> String {
+        self.nodes.get(node).map(Node::log).unwrap_or_default()
     }
 
     /// Where a node listens.

@@ -126,8 +126,8 @@ impl Net {
     pub(super) fn unplug(&self, node: &str) -> Result<()> {
         let cable = self.cables.iter().find(|c| c.node == node);
         let cable = cable.ok_or_else(|| Error::Failed(format!("no node `{node}`")))?;
-        let place: Vec<&str> = cable.end_in.iter().flat_map(|ns| ["-n", ns.as_str()]).collect();
-        ip(&[&place, &["link", "set", &cable.end, "down"][..]].concat()).map(drop)
+        // Not our end: without its route the packets would look for another way.
+        ip(&["-n", &cable.namespace, "link", "set", "eth0", "down"]).map(drop)
     }
 
     /// Number 0 is no node: it holds the subnet from the start.

@@ -4,7 +4,6 @@ use crate::{Error, Result, procs, shims};
 use std::{
     fs,
     net::{SocketAddr, TcpListener, TcpStream},
-    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -19,6 +18,8 @@ pub(super) struct Spec<'a> {
     pub(super) tools: &'a shims::Tools,
     pub(super) mark: &'a str,
     pub(super) listens: bool,
+    /// Printed by the login shell before every command.
+    pub(super) greeting: Option<&'a str>,
 }
 
 pub(super) enum Place {
@@ -33,6 +34,7 @@ pub(super) struct Node {
     pub(super) port: u16,
     /// The holder: it ends with its standard input, so it does not outlive us whatever ends us.
     holder: Option<Child>,
+    log: PathBuf,
 }
 
 impl Node {
@@ -46,16 +48,18 @@ impl Node {
             address,
             port,
             holder: None,
+            log: spec.folder.join("sshd.log"),
         };
         if !spec.listens {
             return Ok(node);
         }
         let config = spec.folder.join("sshd_config");
         super::write(&config, &sshd_config(spec, &node)?)?;
-        let log = spec.folder.join("sshd.log");
-        let sink = fs::File::create(&log).map_err(Error::io("make", &log))?;
+        let sink = fs::File::create(&node.log).map_err(Error::io("make", &node.log))?;
         let mut holder = holder(spec, namespace, &config)?;
         let holder = holder
+            .env_clear()
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
             .env(procs::MARK, spec.mark)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -63,19 +67,19 @@ impl Node {
             .spawn()
             .map_err(Error::io("start", "sshd"))?;
         node.holder = Some(holder);
-        node.wait(&log, namespace.filter(|_| !reachable))?;
+        node.wait(namespace.filter(|_| !reachable))?;
         Ok(node)
     }
 
     /// Until it listens.
-    fn wait(&mut self, log: &Path, hidden_in: Option<&str>) -> Result<()> {
+    fn wait(&mut self, hidden_in: Option<&str>) -> Result<()> {
         let until = Instant::now() + Duration::from_secs(10);
         let address = format!("{}:{}", self.address, self.port).parse::<SocketAddr>();
         let address = address.map_err(|e| Error::Failed(format!("{}: {e}", self.address)))?;
         loop {
             let listens = match hidden_in {
                 None => TcpStream::connect_timeout(&address, Duration::from_millis(300)).is_ok(),
-                Some(_) => super::read(log)?.contains("Server listening on"),
+                Some(_) => self.log().contains("Server listening on"),
             };
             if listens {
                 return Ok(());
@@ -85,11 +89,15 @@ impl Node {
                 .as_mut()
                 .is_some_and(|h| h.try_wait().ok().flatten().is_some());
             if ended || Instant::now() > until {
-                let said = super::read(log).unwrap_or_default();
-                return Err(Error::Missing(format!("sshd does not start: {}", said.trim())));
+                return Err(Error::Missing(format!("sshd does not start: {}", self.log().trim())));
             }
             std::thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    /// What its sshd said.
+    pub(super) fn log(&self) -> String {
+        super::read(&self.log).unwrap_or_default()
     }
 
     pub(super) fn end(&mut self) {
@@ -117,10 +125,12 @@ impl Drop for Node {
 
 fn sshd_config(spec: &Spec<'_>, node: &Node) -> Result<String> {
     let tmp = spec.tools.tmp.display();
+    // HOME, ZDOTDIR and SHLVL keep a login shell from reading (and running) the files of whoever runs the tests: bash
+    // under sshd reads ~/.bashrc, but not as an inner shell.
     Ok(format!(
-        "ListenAddress {}\nPort {}\nHostKey {}\nPidFile none\nAuthorizedKeysFile {}\nUsePAM no\nStrictModes no\n\
+        "ListenAddress {}\nPort {}\nHostKey {}\nPidFile none\nLogLevel VERBOSE\nAuthorizedKeysFile {}\nUsePAM no\nStrictModes no\n\
          PermitRootLogin prohibit-password\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPrintMotd no\n\
-         PrintLastLog no\nUseDNS no\nAcceptEnv NOTHING\nSetEnv PATH={} TMPDIR={tmp} {}={} LC_ALL=C\n",
+         PrintLastLog no\nUseDNS no\nAcceptEnv NOTHING\nSetEnv PATH={} TMPDIR={tmp} HOME={tmp} ZDOTDIR={tmp} SHLVL=5 {}={} LC_ALL=C\n",
         node.address,
         node.port,
         spec.host_key.display(),
@@ -133,46 +143,64 @@ fn sshd_config(spec: &Spec<'_>, node: &Node) -> Result<String> {
 
 /// A shell that lives as long as its standard input; with a namespace it is process 1 of all that the node runs.
 fn holder(spec: &Spec<'_>, namespace: Option<&str>, config: &Path) -> Result<Command> {
-    let sshd = need("sshd")?;
-    let config = config.display();
+    let run = until_stdin_ends(&need("sshd")?, &config.display().to_string());
+    let quoted = |path: &Path| format!("'{}'", path.display());
     let Some(namespace) = namespace else {
-        let is_root = rustix::process::geteuid().is_root();
-        if is_root && !Path::new("/run/sshd").is_dir() {
-            // sshd wants its folder; a mount of our own spares the machine ours.
-            let mut command = Command::new(need("unshare")?);
-            let make = "mount -t tmpfs none /run && mkdir /run/sshd && chmod 755 /run /run/sshd || exit 1";
-            command
-                .args(["-m", "--", "sh", "-c"])
-                .arg(format!("{make}; {}", until_stdin_ends(&sshd, &config.to_string())));
+        if !rustix::process::geteuid().is_root() {
+            let mut command = Command::new("/bin/sh");
+            command.args(["-c", &run]);
             return Ok(command);
         }
-        let mut command = Command::new("/bin/sh");
-        command.arg("-c").arg(until_stdin_ends(&sshd, &config.to_string()));
+        let mut command = Command::new(need("unshare")?);
+        command
+            .args(["-m", "--", "/bin/sh", "-c"])
+            .arg(format!("{}{run}", own_root(spec)?));
         return Ok(command);
     };
-    let passwd = spec.folder.join("passwd");
-    super::write(&passwd, &passwd_with_plain_root(spec)?)?;
     let hostname = spec.folder.join("hostname");
     super::write(&hostname, &format!("{}\n", spec.name))?;
-    let home = spec.folder.join("home");
-    fs::create_dir_all(&home).map_err(Error::io("make", &home))?;
-    let all = fs::Permissions::from_mode(0o755);
-    fs::set_permissions(&home, all).map_err(Error::io("open up", &home))?;
     // What it is called and who logs in are the node's own; the rest of the disk is shared.
     let setup = format!(
-        "set -e; mount -t tmpfs none /run; mkdir /run/sshd; chmod 755 /run /run/sshd; mount --bind '{}' /etc/passwd; \
-         [ ! -f /etc/hostname ] || mount --bind '{}' /etc/hostname; hostname '{}'; set +e; {}",
-        passwd.display(),
-        hostname.display(),
+        "{}[ ! -f /etc/hostname ] || mount --bind {} /etc/hostname; hostname '{}'; {run}",
+        own_root(spec)?,
+        quoted(&hostname),
         spec.name,
-        until_stdin_ends(&sshd, &config.to_string()),
     );
     let mut command = Command::new(need("ip")?);
     command.args(["netns", "exec", namespace]).arg(need("unshare")?);
-    command
-        .args(["-m", "-u", "-p", "--fork", "--kill-child", "--mount-proc", "sh", "-c"])
-        .arg(setup);
+    let flags = "-m -u -p --fork --kill-child --mount-proc /bin/sh -c";
+    command.args(flags.split(' ')).arg(setup);
     Ok(command)
+}
+
+/// In a mount namespace: the folder that sshd wants, and a root with a plain shell, an empty home and no lock on the
+/// account, so that the login reads no file of whoever runs the tests.
+fn own_root(spec: &Spec<'_>) -> Result<String> {
+    let home = spec.folder.join("home");
+    fs::create_dir_all(&home).map_err(Error::io("make", &home))?;
+    let mut shell = PathBuf::from("/bin/sh");
+    if let Some(greeting) = spec.greeting {
+        let text = format!(
+            "#!/bin/sh\nprintf %s '{}'\nexec /bin/sh \"$@\"\n",
+            greeting.replace('\'', r"'\''")
+        );
+        shell = spec.folder.join("greeting-sh");
+        shims::write_program(&shell, &text)?;
+    }
+    let text = super::read(Path::new("/etc/passwd"))?;
+    let lines = text.lines().map(|line| match line.split(':').next() {
+        Some("root") => format!("root:x:0:0:root:{}:{}\n", home.display(), shell.display()),
+        _ => format!("{line}\n"),
+    });
+    let (passwd, shadow) = (spec.folder.join("passwd"), spec.folder.join("shadow"));
+    super::write(&passwd, &lines.collect::<String>())?;
+    super::write(&shadow, "root:*:20000:0:99999:7:::\n")?;
+    Ok(format!(
+        "set -e; mount -t tmpfs none /run; mkdir /run/sshd; chmod 755 /run /run/sshd; mount --bind '{}' /etc/passwd; \
+         [ ! -f /etc/shadow ] || mount --bind '{}' /etc/shadow; set +e; ",
+        passwd.display(),
+        shadow.display()
+    ))
 }
 
 /// `sshd` runs until standard input ends; then it and its sessions go.
@@ -181,17 +209,6 @@ fn until_stdin_ends(sshd: &Path, config: &str) -> String {
         "'{}' -D -e -f '{config}' </dev/null & p=$!; read -r _; kill -KILL $p; exit 0",
         sshd.display()
     )
-}
-
-/// The login shell must not read files of whoever runs the tests.
-fn passwd_with_plain_root(spec: &Spec<'_>) -> Result<String> {
-    let home = spec.folder.join("home");
-    let text = super::read(Path::new("/etc/passwd"))?;
-    let lines = text.lines().map(|line| match line.split(':').next() {
-        Some("root") => format!("root:x:0:0:root:{}:/bin/sh\n", home.display()),
-        _ => format!("{line}\n"),
-    });
-    Ok(lines.collect())
 }
 
 fn free_port() -> Result<u16> {

@@ -254,11 +254,23 @@ async fn tools_misbehave() {
 async fn nothing_outlives_the_server() {
     let dir = small::snapshot();
     let s = ApiServer::start(&dir, Script::new().quirk("*", Quirk::Hangs("ip".into()))).unwrap();
-    let gone = exec(&s, NODE_1, &["sh", "-c", "setsid sleep 400 & timeout 300 ip -j route"]);
-    assert!(tokio::time::timeout(Duration::from_millis(400), gone).await.is_err());
-    let left = s.running();
-    assert!(left.iter().any(|(_, argv)| argv.contains(&"400".into())), "{left:?}");
-    assert!(left.iter().any(|(_, argv)| argv.contains(&"300".into())), "{left:?}");
+    let argv = ["sh", "-c", "setsid sleep 400 & timeout 300 ip -j route"];
+    let has = |left: &[(i32, Vec<String>)], word: &str| left.iter().any(|(_, argv)| argv.iter().any(|a| a == word));
+    let left = tokio::select! {
+        _ = exec(&s, NODE_1, &argv) => panic!("it ended"),
+        left = async {
+            loop {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                let left = s.running();
+                if has(&left, "400") && has(&left, "300") {
+                    return left;
+                }
+            }
+        } => left,
+    };
+    // The client is gone, the processes are not.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(has(&s.running(), "300"));
     drop(s);
     for (pid, argv) in left {
         let alive = std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|c| !c.is_empty());

@@ -4,6 +4,7 @@ use std::{
     process::{Command, Output, Stdio},
     time::{Duration, Instant},
 };
+use tempfile::TempDir;
 
 fn ssh(nodes: &SshNodes, node: &str, line: &str) -> (Option<i32>, String, String) {
     let Output { status, stdout, stderr } = command(nodes, node, line).output().unwrap();
@@ -21,8 +22,8 @@ fn command(nodes: &SshNodes, node: &str, line: &str) -> Command {
 }
 
 /// Where namespaces are not to be had, the reason is told and the test ends.
-fn start(plan: SshPlan) -> Option<SshNodes> {
-    match plan.start(small::snapshot().path()) {
+fn start(dir: &TempDir, plan: SshPlan) -> Option<SshNodes> {
+    match plan.start(dir) {
         Ok(nodes) => Some(nodes),
         Err(Error::Missing(what)) if std::env::var_os("CI").is_none() => {
             eprintln!("skipped: {what}");
@@ -46,10 +47,7 @@ fn nodes_in_namespaces_answer_as_recorded() {
         .node("worker-1", Way::Direct)
         .node("worker-2", Way::Jump)
         .script(Script::new().quirk("worker-1", Quirk::Hangs("ss".into())));
-    let mut nodes = match plan.start(&dir) {
-        Err(Error::Missing(what)) if std::env::var_os("CI").is_none() => return eprintln!("skipped: {what}"),
-        nodes => nodes.unwrap(),
-    };
+    let Some(mut nodes) = start(&dir, plan) else { return };
     let (code, out, err) = ssh(&nodes, "worker-1", "ip -j route");
     assert_eq!((code, out.contains("198.18.0.254")), (Some(0), true), "{err}");
     let script = "uname -n; hostname; cat /proc/net/dev; nc -z x 1; echo $?; exit 6";
@@ -60,6 +58,7 @@ fn nodes_in_namespaces_answer_as_recorded() {
     );
     let (code, out, err) = ssh(&nodes, "worker-2", "uname -n; ip -j route");
     assert_eq!((code, out.as_str()), (Some(0), "worker-2\n[]"), "{err}");
+    assert_eq!((nodes.sessions("worker-1"), nodes.logins("worker-1")), (2, 2));
     let mut hanging = command(&nodes, "worker-1", "timeout 60 ss -tin").spawn().unwrap();
     let until = Instant::now() + Duration::from_secs(5);
     while !nodes.running().iter().any(|(_, argv)| argv.contains(&"60".into())) {
@@ -80,19 +79,38 @@ fn nodes_that_cannot_be_reached() {
         .node("denies", Way::Denied)
         .node("silent", Way::Blackholed)
         .node("unplugged", Way::Direct);
-    let Some(nodes) = start(plan) else { return };
+    let Some(nodes) = start(&small::snapshot(), plan) else {
+        return;
+    };
     nodes.unplug("unplugged").unwrap();
-    for (node, wanted) in [
+    let cases = [
         ("refuses", "Connection refused"),
         ("changed", "Host key verification failed"),
         ("unknown", "Host key verification failed"),
         ("denies", "Permission denied (publickey)"),
         ("silent", "Connection timed out"),
         ("unplugged", ""),
-    ] {
-        let (code, _, err) = ssh(&nodes, node, "true");
-        assert!(code == Some(255) && err.contains(wanted), "{node}: {code:?} {err}");
-    }
+    ];
+    std::thread::scope(|all| {
+        for (node, wanted) in cases {
+            let nodes = &nodes;
+            all.spawn(move || {
+                let (code, _, err) = ssh(nodes, node, "true");
+                assert!(code == Some(255) && err.contains(wanted), "{node}: {code:?} {err}");
+            });
+        }
+    });
+}
+
+#[test]
+fn a_login_shell_that_talks() {
+    let dir = small::snapshot();
+    let plan = SshPlan::new().node("worker-1", Way::Direct).greeting("It's me\n");
+    let Some(nodes) = start(&dir, plan) else {
+        return;
+    };
+    let (code, out, _) = ssh(&nodes, "worker-1", "hostname; exit 5");
+    assert_eq!((code, out.as_str()), (Some(5), "It's me\nworker-1\n"));
 }
 
 #[test]
@@ -104,10 +122,23 @@ fn nodes_on_ports_of_this_machine() {
             .node("worker-2", way)
             .loopback()
     };
-    let nodes = plan(Way::Jump).start(&dir).unwrap();
+    let Some(nodes) = start(&dir, plan(Way::Jump)) else {
+        return;
+    };
+    assert!(
+        nodes.log("worker-1").contains("listening on"),
+        "{}",
+        nodes.log("worker-1")
+    );
     let (code, out, err) = ssh(&nodes, "worker-1", "ip -j route; exit 4");
     assert_eq!((code, out.contains("198.18.0.254")), (Some(4), true), "{err}");
     assert_eq!(ssh(&nodes, "worker-2", "hostname").1, "worker-2\n");
+    assert_eq!(nodes.sessions("worker-2"), 1);
+    let (_, out, _) = ssh(&nodes, "worker-1", "echo $HOME $SHLVL");
+    assert!(
+        out.starts_with(&*std::env::temp_dir().to_string_lossy()),
+        "a home of its own: {out}"
+    );
     let other = plan(Way::Refused).start(&dir).unwrap();
     assert!(ssh(&other, "worker-2", "true").2.contains("Connection refused"));
     assert!(matches!(plan(Way::Blackholed).start(&dir), Err(Error::Missing(_))));
@@ -120,7 +151,7 @@ fn nodes_on_ports_of_this_machine() {
 fn nothing_is_left_behind_even_after_a_panic() {
     let (tx, rx) = std::sync::mpsc::channel();
     let run = std::thread::spawn(move || {
-        let Some(nodes) = start(SshPlan::new().node("worker-1", Way::Direct)) else {
+        let Some(nodes) = start(&small::snapshot(), SshPlan::new().node("worker-1", Way::Direct)) else {
             return;
         };
         let (address, _) = nodes.address("worker-1").unwrap();
@@ -158,7 +189,7 @@ fn leftovers_of_a_killed_run_are_swept() {
         return eprintln!("skipped: no namespaces here");
     }
     add(&ours).unwrap();
-    drop(start(SshPlan::new().node("worker-1", Way::Direct)));
+    drop(start(&small::snapshot(), SshPlan::new().node("worker-1", Way::Direct)));
     let left = of_us(&["netns", "list"]);
     Command::new("ip")
         .args(["netns", "del", &format!("rbt{ours}-zz-0")])
