@@ -1,5 +1,7 @@
 //! Four results made by hand: what a reader sees of each, and that machines can read them.
 
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
 mod samples;
 
 use runbook_report::{TextOptions, json, schema, text};
