@@ -348,7 +348,9 @@ impl Session {
     /// Forgets the step that just ended, with its findings and answers, so that it can run again.
     pub fn forget_last_step(&self) {
         let mut state = self.state();
-        let (Some(step), Some(first)) = (state.steps.pop(), state.began_at.pop()) else { return };
+        let (Some(step), Some(first)) = (state.steps.pop(), state.began_at.pop()) else {
+            return;
+        };
         state.known.retain(|_, id| (id.0 as usize) <= first);
         state.findings.retain(|f| f.step != step.id);
         drop(state);

@@ -56,7 +56,11 @@ impl Node {
             Node::Float(f) => (*f).into(),
             Node::Text(t) => t.as_str().into(),
             Node::List(items) => items.iter().map(Node::to_value).collect(),
-            Node::Object(fields) => fields.entries.iter().map(|(k, v)| (k.to_string(), v.to_value())).collect(),
+            Node::Object(fields) => fields
+                .entries
+                .iter()
+                .map(|(k, v)| (k.to_string(), v.to_value()))
+                .collect(),
         }
     }
 }
@@ -131,11 +135,20 @@ impl Data {
     }
 
     fn at(&mut self, index: i64) -> Result<Dynamic> {
-        let Node::List(items) = &self.node else { return Err(fail("an object is indexed by name, not by number")) };
-        let from_end = usize::try_from(index.unsigned_abs()).ok().and_then(|n| items.len().checked_sub(n));
-        let at = if index < 0 { from_end } else { usize::try_from(index).ok() };
+        let Node::List(items) = &self.node else {
+            return Err(fail("an object is indexed by name, not by number"));
+        };
+        let from_end = usize::try_from(index.unsigned_abs())
+            .ok()
+            .and_then(|n| items.len().checked_sub(n));
+        let at = if index < 0 {
+            from_end
+        } else {
+            usize::try_from(index).ok()
+        };
         let item = at.and_then(|i| items.get(i));
-        item.map(|n| self.part(n)).ok_or_else(|| fail(format!("no item {index} in a list of {}", items.len())))
+        item.map(|n| self.part(n))
+            .ok_or_else(|| fail(format!("no item {index} in a list of {}", items.len())))
     }
 
     fn len(&mut self) -> i64 {
@@ -155,7 +168,9 @@ impl Data {
 
     fn contains(&mut self, wanted: Dynamic) -> bool {
         match &self.node {
-            Node::Object(fields) => wanted.into_immutable_string().is_ok_and(|key| fields.get(&key).is_some()),
+            Node::Object(fields) => wanted
+                .into_immutable_string()
+                .is_ok_and(|key| fields.get(&key).is_some()),
             Node::List(items) => from_dynamic(&wanted).is_ok_and(|v| items.iter().any(|n| n.to_value() == v)),
             _ => false,
         }
@@ -167,14 +182,18 @@ pub(crate) fn fail(text: impl Into<String>) -> Box<EvalAltResult> {
 }
 
 fn no_field<'a>(key: &str, fields: impl Iterator<Item = &'a str> + Clone) -> Box<EvalAltResult> {
-    let near = nearest(key, fields.clone()).map(|n| format!("did you mean `{n}`? ")).unwrap_or_default();
+    let near = nearest(key, fields.clone())
+        .map(|n| format!("did you mean `{n}`? "))
+        .unwrap_or_default();
     let all = fields.collect::<Vec<_>>().join(", ");
     fail(format!("no field `{key}`; {near}fields: {all}"))
 }
 
 /// The candidate that a person most likely meant.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let scored = candidates.map(|c| (strsim::jaro_winkler(word, c), c)).filter(|(score, _)| *score > 0.8);
+    let scored = candidates
+        .map(|c| (strsim::jaro_winkler(word, c), c))
+        .filter(|(score, _)| *score > 0.8);
     scored.max_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, c)| c)
 }
 
@@ -201,14 +220,25 @@ pub(crate) fn from_dynamic(value: &Dynamic) -> std::result::Result<Value, String
 
 /// The evidence that a value, or anything inside it, was read from.
 pub(crate) fn evidence_of(value: &Dynamic, found: &mut Vec<EvidenceId>) {
-    let mut add = |ids: &[EvidenceId]| ids.iter().for_each(|id| if !found.contains(id) { found.push(*id) });
+    let mut add = |ids: &[EvidenceId]| {
+        ids.iter().for_each(|id| {
+            if !found.contains(id) {
+                found.push(*id)
+            }
+        })
+    };
     if let Some(data) = value.read_lock::<Data>() {
         add(data.evidence());
     } else if let Some(list) = value.read_lock::<Array>() {
         list.iter().for_each(|v| evidence_of(v, found));
     } else if let Some(map) = value.read_lock::<Map>() {
         map.values().for_each(|v| evidence_of(v, found));
-    } else if let Some(id) = value.clone().into_string().ok().and_then(|t| t.strip_prefix('e')?.parse().ok()) {
+    } else if let Some(id) = value
+        .clone()
+        .into_string()
+        .ok()
+        .and_then(|t| t.strip_prefix('e')?.parse().ok())
+    {
         add(&[EvidenceId(id)]);
     }
 }
@@ -249,7 +279,9 @@ impl IntoIterator for Data {
 fn register_searches(engine: &mut Engine) {
     fn test(cx: &NativeCallContext<'_>, f: &FnPtr, item: &Dynamic) -> Result<bool> {
         let holds = f.call_within_context::<Dynamic>(cx, (item.clone(),))?;
-        holds.as_bool().map_err(|kind| fail(format!("the test must say true or false, not {kind}")))
+        holds
+            .as_bool()
+            .map_err(|kind| fail(format!("the test must say true or false, not {kind}")))
     }
     fn filter(cx: NativeCallContext<'_>, d: &mut Data, f: FnPtr) -> Result<Array> {
         let mut kept = vec![];
@@ -271,23 +303,35 @@ fn register_searches(engine: &mut Engine) {
     engine
         .register_fn("filter", filter)
         .register_fn("find", find)
-        .register_fn("some", |cx: NativeCallContext<'_>, d: &mut Data, f: FnPtr| -> Result<bool> {
-            for item in d.items() {
-                if test(&cx, &f, &item)? {
-                    return Ok(true);
+        .register_fn(
+            "some",
+            |cx: NativeCallContext<'_>, d: &mut Data, f: FnPtr| -> Result<bool> {
+                for item in d.items() {
+                    if test(&cx, &f, &item)? {
+                        return Ok(true);
+                    }
                 }
-            }
-            Ok(false)
-        })
-        .register_fn("all", |cx: NativeCallContext<'_>, d: &mut Data, f: FnPtr| -> Result<bool> {
-            for item in d.items() {
-                if !test(&cx, &f, &item)? {
-                    return Ok(false);
+                Ok(false)
+            },
+        )
+        .register_fn(
+            "all",
+            |cx: NativeCallContext<'_>, d: &mut Data, f: FnPtr| -> Result<bool> {
+                for item in d.items() {
+                    if !test(&cx, &f, &item)? {
+                        return Ok(false);
+                    }
                 }
-            }
-            Ok(true)
-        })
-        .register_fn("map", |cx: NativeCallContext<'_>, d: &mut Data, f: FnPtr| -> Result<Array> {
-            d.items().into_iter().map(|item| f.call_within_context::<Dynamic>(&cx, (item,))).collect()
-        });
+                Ok(true)
+            },
+        )
+        .register_fn(
+            "map",
+            |cx: NativeCallContext<'_>, d: &mut Data, f: FnPtr| -> Result<Array> {
+                d.items()
+                    .into_iter()
+                    .map(|item| f.call_within_context::<Dynamic>(&cx, (item,)))
+                    .collect()
+            },
+        );
 }

@@ -33,9 +33,15 @@ impl crate::Host {
 pub fn module_docs(engine: &Engine) -> Vec<ModuleDoc> {
     let text = engine.gen_fn_metadata_to_json(false).unwrap_or_default();
     let metadata: Value = serde_json::from_str(&text).unwrap_or_default();
-    let mut modules = vec![ModuleDoc { name: String::new(), functions: functions(&metadata["functions"], "") }];
+    let mut modules = vec![ModuleDoc {
+        name: String::new(),
+        functions: functions(&metadata["functions"], ""),
+    }];
     for (name, module) in metadata["modules"].as_object().into_iter().flatten() {
-        modules.push(ModuleDoc { name: name.clone(), functions: functions(&module["functions"], &format!("{name}::")) });
+        modules.push(ModuleDoc {
+            name: name.clone(),
+            functions: functions(&module["functions"], &format!("{name}::")),
+        });
     }
     modules.retain(|m| !m.functions.is_empty());
     modules.sort_by(|a, b| a.name.cmp(&b.name));
@@ -54,7 +60,11 @@ fn functions(listed: &Value, prefix: &str) -> Vec<FunctionDoc> {
             let named = all.iter().filter_map(|p| p["name"].as_str().map(String::from));
             // The call context is handed in by the engine.
             let params = named.filter(|p| p != "cx").collect();
-            Some(FunctionDoc { name, params, doc: plain(&comments.join("\n")) })
+            Some(FunctionDoc {
+                name,
+                params,
+                doc: plain(&comments.join("\n")),
+            })
         })
         .collect();
     found.sort_by(|a, b| a.name.cmp(&b.name).then(a.params.len().cmp(&b.params.len())));
@@ -62,8 +72,18 @@ fn functions(listed: &Value, prefix: &str) -> Vec<FunctionDoc> {
 }
 
 fn plain(comments: &str) -> String {
-    let line = |l: &str| l.trim_start_matches("///").strip_prefix(' ').map_or_else(|| l.trim_start_matches("///").to_string(), String::from);
-    comments.lines().map(line).collect::<Vec<_>>().join("\n").trim().to_string()
+    let line = |l: &str| {
+        l.trim_start_matches("///")
+            .strip_prefix(' ')
+            .map_or_else(|| l.trim_start_matches("///").to_string(), String::from)
+    };
+    comments
+        .lines()
+        .map(line)
+        .collect::<Vec<_>>()
+        .join("\n")
+        .trim()
+        .to_string()
 }
 
 /// Definitions for editors: every function with its documentation, in Rhai's own format.
@@ -71,8 +91,18 @@ pub fn definitions(host: &crate::Host) -> String {
     let mut out = String::from("module static;\n");
     for module in host.docs() {
         for function in module.functions {
-            let doc = function.doc.lines().map(|l| format!("/// {l}").trim_end().to_string()).collect::<Vec<_>>().join("\n");
-            let params = function.params.iter().map(|p| format!("{p}: ?")).collect::<Vec<_>>().join(", ");
+            let doc = function
+                .doc
+                .lines()
+                .map(|l| format!("/// {l}").trim_end().to_string())
+                .collect::<Vec<_>>()
+                .join("\n");
+            let params = function
+                .params
+                .iter()
+                .map(|p| format!("{p}: ?"))
+                .collect::<Vec<_>>()
+                .join(", ");
             out.push_str(&format!("\n{doc}\nfn {}({params}) -> ?;\n", function.name));
         }
     }
@@ -81,15 +111,26 @@ pub fn definitions(host: &crate::Host) -> String {
 
 /// For a call that nothing answers to: the function that was probably meant.
 pub(crate) fn hint(engine: &Engine, signature: &str) -> Option<String> {
-    let called = signature.split(" (").next()?.trim().replace("::", ":").replace(':', "::");
+    let called = signature
+        .split(" (")
+        .next()?
+        .trim()
+        .replace("::", ":")
+        .replace(':', "::");
     let docs = module_docs(engine);
     let all: Vec<&FunctionDoc> = docs.iter().flat_map(|m| &m.functions).collect();
     if let Some(same) = all.iter().find(|f| f.name == called) {
-        let module = called.split_once("::").map(|(m, _)| format!("; `runbook doc {m}` lists the module")).unwrap_or_default();
+        let module = called
+            .split_once("::")
+            .map(|(m, _)| format!("; `runbook doc {m}` lists the module"))
+            .unwrap_or_default();
         return Some(format!("`{}` takes ({}){module}", same.name, same.params.join(", ")));
     }
     let near = nearest(&called, all.iter().map(|f| f.name.as_str()))?;
     let meant = all.iter().find(|f| f.name == near)?;
-    let module = near.split_once("::").map(|(m, _)| format!("; `runbook doc {m}` lists the module")).unwrap_or_default();
+    let module = near
+        .split_once("::")
+        .map(|(m, _)| format!("; `runbook doc {m}` lists the module"))
+        .unwrap_or_default();
     Some(format!("did you mean `{near}({})`?{module}", meant.params.join(", ")))
 }

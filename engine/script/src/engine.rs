@@ -1,12 +1,9 @@
 //! The engine: limits of the sandbox, and modules found on disk before those in the binary.
 
-use crate::{
-    Library, data,
-    error::Sources,
-    modules, steps,
-};
+use crate::{Library, data, error::Sources, modules, steps};
 use rhai::{
-    AST, Engine, EvalAltResult, Module, ModuleResolver, Position, Scope, Shared, packages::Package, packages::StandardPackage,
+    AST, Engine, EvalAltResult, Module, ModuleResolver, Position, Scope, Shared, packages::Package,
+    packages::StandardPackage,
 };
 use std::{
     collections::HashMap,
@@ -50,7 +47,10 @@ pub(crate) fn compile(
     path: &str,
     text: &Arc<str>,
 ) -> Result<AST, Box<EvalAltResult>> {
-    sources.write().unwrap_or_else(PoisonError::into_inner).insert(path.into(), text.clone());
+    sources
+        .write()
+        .unwrap_or_else(PoisonError::into_inner)
+        .insert(path.into(), text.clone());
     let mut ast = engine.compile(text.as_ref())?;
     ast.set_source(path);
     Ok(ast)
@@ -73,12 +73,18 @@ impl ModuleResolver for Resolver {
         if let Some(module) = self.cache.lock().unwrap_or_else(PoisonError::into_inner).get(path) {
             return Ok(module.clone());
         }
-        let source = self.library.module(path).ok_or_else(|| EvalAltResult::ErrorModuleNotFound(path.into(), pos))?;
+        let source = self
+            .library
+            .module(path)
+            .ok_or_else(|| EvalAltResult::ErrorModuleNotFound(path.into(), pos))?;
         let in_module = |e| Box::new(EvalAltResult::ErrorInModule(source.path.clone(), e, pos));
         let ast = compile(engine, &self.sources, &source.path, &source.text).map_err(in_module)?;
         let module = Module::eval_ast_as_new(Scope::new(), &ast, engine).map_err(in_module)?;
         let module = Shared::new(module);
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner).insert(path.into(), module.clone());
+        self.cache
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(path.into(), module.clone());
         Ok(module)
     }
 }

@@ -36,16 +36,36 @@ impl ScriptError {
     pub(crate) fn new(error: &EvalAltResult, main: &str, sources: &Sources) -> ScriptError {
         let (source, position, message) = locate(error, main);
         let text = sources.get(&source).cloned();
-        let place = position.line().map(|line| Place { source, line, column: position.position().unwrap_or(1) });
-        ScriptError { message, place, step: None, hint: None, text }
+        let place = position.line().map(|line| Place {
+            source,
+            line,
+            column: position.position().unwrap_or(1),
+        });
+        ScriptError {
+            message,
+            place,
+            step: None,
+            hint: None,
+            text,
+        }
     }
 
     pub(crate) fn at(message: String, source: &str, position: Position, text: &Arc<str>) -> ScriptError {
         let place = position.line().map(|line| {
             let column = position.position().unwrap_or(1);
-            Place { source: source.into(), line, column }
+            Place {
+                source: source.into(),
+                line,
+                column,
+            }
         });
-        ScriptError { message, place, step: None, hint: None, text: Some(text.clone()) }
+        ScriptError {
+            message,
+            place,
+            step: None,
+            hint: None,
+            text: Some(text.clone()),
+        }
     }
 
     pub(crate) fn with_hint(mut self, hint: Option<String>) -> ScriptError {
@@ -103,7 +123,8 @@ fn message(error: &EvalAltResult) -> String {
     match error {
         EvalAltResult::ErrorRuntime(value, _) => {
             let map = value.read_lock::<rhai::Map>();
-            map.and_then(|m| m.get("message").map(ToString::to_string)).unwrap_or_else(|| value.to_string())
+            map.and_then(|m| m.get("message").map(ToString::to_string))
+                .unwrap_or_else(|| value.to_string())
         }
         EvalAltResult::ErrorFunctionNotFound(signature, _) => format!("no function `{}`", tidy(signature)),
         EvalAltResult::ErrorVariableNotFound(name, _) => format!("no variable `{name}`"),
@@ -126,23 +147,43 @@ pub(crate) fn parse_message(kind: &ParseErrorType) -> String {
         other => {
             let text = other.to_string();
             let mut letters = text.chars();
-            letters.next().map_or(text.clone(), |first| first.to_lowercase().chain(letters).collect())
+            letters
+                .next()
+                .map_or(text.clone(), |first| first.to_lowercase().chain(letters).collect())
         }
     }
 }
 
 /// Types as a person thinks of them.
 fn tidy(signature: &str) -> String {
-    signature.replace("&str | ImmutableString | String", "string").replace("i64", "int").replace(':', "::").replace("::::", "::")
+    signature
+        .replace("&str | ImmutableString | String", "string")
+        .replace("i64", "int")
+        .replace(':', "::")
+        .replace("::::", "::")
 }
 
 /// The bytes of the word at a place.
 fn span_at(text: &str, line: usize, column: usize) -> std::ops::Range<usize> {
-    let start_of_line: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+    let start_of_line: usize = text
+        .split_inclusive('\n')
+        .take(line.saturating_sub(1))
+        .map(str::len)
+        .sum();
     let rest = text.get(start_of_line..).unwrap_or_default();
-    let offset = rest.char_indices().nth(column.saturating_sub(1)).map_or(rest.len(), |(i, _)| i);
+    let offset = rest
+        .char_indices()
+        .nth(column.saturating_sub(1))
+        .map_or(rest.len(), |(i, _)| i);
     let start = start_of_line + offset;
     let word = text.get(start..).unwrap_or_default();
-    let length = word.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(word.len());
-    start..start + length.max(1).min(word.len().max(1)).min(text.len().saturating_sub(start))
+    let length = word
+        .find(|c: char| !c.is_alphanumeric() && c != '_')
+        .unwrap_or(word.len());
+    start
+        ..start
+            + length
+                .max(1)
+                .min(word.len().max(1))
+                .min(text.len().saturating_sub(start))
 }

@@ -40,7 +40,13 @@ pub(crate) struct Fact {
 }
 
 const fn fact(name: &'static str, parser: &'static str, forms: &'static [&'static [&'static str]]) -> Fact {
-    Fact { name, forms, parser: Some(parser), on: On::Node, exit: Exit::Fails }
+    Fact {
+        name,
+        forms,
+        parser: Some(parser),
+        on: On::Node,
+        exit: Exit::Fails,
+    }
 }
 
 const fn both(fact: Fact) -> Fact {
@@ -48,11 +54,20 @@ const fn both(fact: Fact) -> Fact {
 }
 
 const fn any_exit(fact: Fact) -> Fact {
-    Fact { exit: Exit::Answers, ..fact }
+    Fact {
+        exit: Exit::Answers,
+        ..fact
+    }
 }
 
 const fn text(name: &'static str, forms: &'static [&'static [&'static str]]) -> Fact {
-    Fact { name, forms, parser: None, on: On::Node, exit: Exit::Fails }
+    Fact {
+        name,
+        forms,
+        parser: None,
+        on: On::Node,
+        exit: Exit::Fails,
+    }
 }
 
 /// The sysctls that a packet's way depends on; all of them would be thousands of lines on a node with many pods.
@@ -63,46 +78,95 @@ const READINESS: &str = "http://127.0.0.1:9099/readiness";
 
 /// Every fact there is.
 pub(crate) const FACTS: &[Fact] = &[
-    both(fact("routes", "ip_route", &[
-        &["ip", "-j", "route", "show", "table", "all"],
-        &["ip", "route", "show", "table", "all"],
-        &["ip", "-j", "route"],
-        &["ip", "route"],
-    ])),
+    both(fact(
+        "routes",
+        "ip_route",
+        &[
+            &["ip", "-j", "route", "show", "table", "all"],
+            &["ip", "route", "show", "table", "all"],
+            &["ip", "-j", "route"],
+            &["ip", "route"],
+        ],
+    )),
     both(fact("addresses", "ip_addr", &[&["ip", "-j", "addr"], &["ip", "addr"]])),
-    both(fact("links", "ip_link", &[
-        &["ip", "-j", "-d", "-s", "link"],
-        &["ip", "-d", "-s", "link"],
-        &["ip", "-j", "-d", "link"],
-        &["ip", "-d", "link"],
-        &["ip", "link"],
-    ])),
-    both(fact("neighbours", "ip_neigh", &[&["ip", "-j", "neigh"], &["ip", "neigh"]])),
+    both(fact(
+        "links",
+        "ip_link",
+        &[
+            &["ip", "-j", "-d", "-s", "link"],
+            &["ip", "-d", "-s", "link"],
+            &["ip", "-j", "-d", "link"],
+            &["ip", "-d", "link"],
+            &["ip", "link"],
+        ],
+    )),
+    both(fact(
+        "neighbours",
+        "ip_neigh",
+        &[&["ip", "-j", "neigh"], &["ip", "neigh"]],
+    )),
     fact("rules", "ip_rule", &[&["ip", "-j", "rule"], &["ip", "rule"]]),
-    fact("fdb", "bridge_fdb", &[&["bridge", "-j", "fdb", "show"], &["bridge", "fdb", "show"]]),
-    fact("sysctls", "sysctl", &[&["sysctl", "-a", "-r", SYSCTLS], &["sysctl", "-a"]]),
+    fact(
+        "fdb",
+        "bridge_fdb",
+        &[&["bridge", "-j", "fdb", "show"], &["bridge", "fdb", "show"]],
+    ),
+    fact(
+        "sysctls",
+        "sysctl",
+        &[&["sysctl", "-a", "-r", SYSCTLS], &["sysctl", "-a"]],
+    ),
     fact("counters", "nstat", &[&["nstat", "-az"]]),
     fact("iptables", "iptables_save", &[&["iptables-save", "-c"]]),
     fact("iptables_legacy", "iptables_save", &[&["iptables-legacy-save", "-c"]]),
     fact("iptables_nft", "iptables_save", &[&["iptables-nft-save", "-c"]]),
     fact("ipsets", "ipset_save", &[&["ipset", "save"]]),
     fact("nft", "nft_ruleset", &[&["nft", "list", "ruleset"]]),
-    any_exit(fact("bird_status", "birdcl_show_status", &[&["birdcl", "-s", BIRD, "show", "status"]])),
-    any_exit(fact("bird_protocols", "birdcl_show_protocols", &[&["birdcl", "-s", BIRD, "show", "protocols"]])),
-    any_exit(fact("bird_protocols_all", "birdcl_show_protocols_all", &[
-        &["birdcl", "-s", BIRD, "show", "protocols", "all"],
-    ])),
-    any_exit(fact("bird_routes", "birdcl_show_route", &[
-        &["birdcl", "-s", BIRD, "show", "route", "all"],
-        &["birdcl", "-s", BIRD, "show", "route"],
-    ])),
-    fact("bird_config", "bird_config", &[&["cat", "/etc/calico/confd/config/bird.cfg"]]),
-    text("bird_ipam_config", &[&["cat", "/etc/calico/confd/config/bird_ipam.cfg"]]),
-    any_exit(fact("felix_readiness", "felix_readiness", &[
-        &["curl", "-s", "-m", "4", "-w", r"\nHTTP %{http_code}\n", READINESS],
-        &["wget", "-q", "-T", "4", "-O", "-", READINESS],
-    ])),
-    fact("felix_metrics", "prometheus", &[&["curl", "-s", "-m", "4", "http://127.0.0.1:9091/metrics"]]),
+    any_exit(fact(
+        "bird_status",
+        "birdcl_show_status",
+        &[&["birdcl", "-s", BIRD, "show", "status"]],
+    )),
+    any_exit(fact(
+        "bird_protocols",
+        "birdcl_show_protocols",
+        &[&["birdcl", "-s", BIRD, "show", "protocols"]],
+    )),
+    any_exit(fact(
+        "bird_protocols_all",
+        "birdcl_show_protocols_all",
+        &[&["birdcl", "-s", BIRD, "show", "protocols", "all"]],
+    )),
+    any_exit(fact(
+        "bird_routes",
+        "birdcl_show_route",
+        &[
+            &["birdcl", "-s", BIRD, "show", "route", "all"],
+            &["birdcl", "-s", BIRD, "show", "route"],
+        ],
+    )),
+    fact(
+        "bird_config",
+        "bird_config",
+        &[&["cat", "/etc/calico/confd/config/bird.cfg"]],
+    ),
+    text(
+        "bird_ipam_config",
+        &[&["cat", "/etc/calico/confd/config/bird_ipam.cfg"]],
+    ),
+    any_exit(fact(
+        "felix_readiness",
+        "felix_readiness",
+        &[
+            &["curl", "-s", "-m", "4", "-w", r"\nHTTP %{http_code}\n", READINESS],
+            &["wget", "-q", "-T", "4", "-O", "-", READINESS],
+        ],
+    )),
+    fact(
+        "felix_metrics",
+        "prometheus",
+        &[&["curl", "-s", "-m", "4", "http://127.0.0.1:9091/metrics"]],
+    ),
     fact("processes", "ps", &[&["ps", "aux"], &["ps", "-ef"], &["ps"]]),
     text("hostname", &[&["hostname"]]),
     text("calico_nodename", &[&["cat", "/var/lib/calico/nodename"]]),
@@ -118,7 +182,11 @@ const READ: Duration = Duration::from_secs(15);
 
 impl Fact {
     pub(crate) fn question(&self, target: Target) -> Question {
-        let forms = self.forms.iter().map(|form| form.iter().map(ToString::to_string).collect()).collect();
+        let forms = self
+            .forms
+            .iter()
+            .map(|form| form.iter().map(ToString::to_string).collect())
+            .collect();
         command(target, forms, Effect::Read, READ)
     }
 
@@ -138,29 +206,55 @@ impl Fact {
 }
 
 pub(crate) fn command(target: Target, forms: Vec<Argv>, effect: Effect, timeout: Duration) -> Question {
-    Question::Command(CommandQuestion { target, forms, effect, timeout })
+    Question::Command(CommandQuestion {
+        target,
+        forms,
+        effect,
+        timeout,
+    })
 }
 
 /// What a command said, or why it said nothing.
 pub(crate) fn said(evidence: &Evidence, what: &str, exit: Exit) -> Result<String> {
     let target = evidence.question.target();
-    let output = evidence.answer.output().map_err(|failure| unanswered(what, &target, &failure))?;
+    let output = evidence
+        .answer
+        .output()
+        .map_err(|failure| unanswered(what, &target, &failure))?;
     if output.cut_bytes > 0 {
-        let message = format!("{what} of {target} is too long: {} bytes were left out", output.cut_bytes);
+        let message = format!(
+            "{what} of {target} is too long: {} bytes were left out",
+            output.cut_bytes
+        );
         return Err(failure_map(message, "incomplete", &target));
     }
     if exit == Exit::Fails && output.exit != 0 {
         let stderr = output.stderr.text();
-        let message = format!("cannot read {what} of {target}: exit {}: {}", output.exit, one_line(&stderr));
+        let message = format!(
+            "cannot read {what} of {target}: exit {}: {}",
+            output.exit,
+            one_line(&stderr)
+        );
         return Err(failure_map(message, "exit", &target));
     }
-    let text = if output.stdout.is_empty() && exit == Exit::Answers { output.stderr.text() } else { output.stdout.text() };
+    let text = if output.stdout.is_empty() && exit == Exit::Answers {
+        output.stderr.text()
+    } else {
+        output.stdout.text()
+    };
     Ok(text.into_owned())
 }
 
 pub(crate) fn one_line(text: &str) -> String {
-    let line = text.lines().find(|l| !l.trim().is_empty()).unwrap_or("nothing was said").trim();
-    line.chars().take(300).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    let line = text
+        .lines()
+        .find(|l| !l.trim().is_empty())
+        .unwrap_or("nothing was said")
+        .trim();
+    line.chars()
+        .take(300)
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
 }
 
 /// Reads text with a parser of the table.
@@ -168,7 +262,11 @@ pub(crate) fn read(parser: &str, text: &str, evidence: &Arc<Evidence>) -> Result
     let value = parse(parser, text).map_err(|message| {
         let target = evidence.question.target();
         let asked = evidence.question.as_text(0);
-        failure_map(format!("`{asked}` of {target}: {message} (raw output: {})", evidence.id), "format", &target)
+        failure_map(
+            format!("`{asked}` of {target}: {message} (raw output: {})", evidence.id),
+            "format",
+            &target,
+        )
     })?;
     Ok(to_script(value, true, &[evidence.id]))
 }

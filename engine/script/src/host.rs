@@ -43,7 +43,9 @@ pub struct Host {
 
 impl std::fmt::Debug for Host {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Host").field("library", &self.library).finish_non_exhaustive()
+        f.debug_struct("Host")
+            .field("library", &self.library)
+            .finish_non_exhaustive()
     }
 }
 
@@ -51,7 +53,11 @@ impl Host {
     pub fn new(library: Library) -> Host {
         let sources = Arc::default();
         let engine = engine::build(&library, &sources);
-        Host { library, engine, sources }
+        Host {
+            library,
+            engine,
+            sources,
+        }
     }
 
     pub(crate) fn engine(&self) -> &Engine {
@@ -75,13 +81,20 @@ impl Host {
             return Ok(vec![]);
         }
         let options = CallFnOptions::new().eval_ast(false);
-        let listed = self.engine.call_fn_with_options::<Dynamic>(options, &mut Scope::new(), ast, "params", ());
+        let listed = self
+            .engine
+            .call_fn_with_options::<Dynamic>(options, &mut Scope::new(), ast, "params", ());
         let listed = listed.map_err(|e| self.script_error(&e, path))?;
         runbook::read_params(&listed).map_err(|message| {
             let text: Arc<str> = self.text_of(path);
             let at = ast.iter_functions().find(|f| f.name == "params");
             drop(at);
-            Box::new(ScriptError::at(format!("`params()`: {message}"), path, Position::NONE, &text))
+            Box::new(ScriptError::at(
+                format!("`params()`: {message}"),
+                path,
+                Position::NONE,
+                &text,
+            ))
         })
     }
 
@@ -123,7 +136,11 @@ impl Host {
         session: &Arc<Session>,
         runtime: &tokio::runtime::Handle,
     ) -> Ended {
-        let hand = Hand { session: session.clone(), runtime: runtime.clone(), main: runbook.source.path.as_str().into() };
+        let hand = Hand {
+            session: session.clone(),
+            runtime: runtime.clone(),
+            main: runbook.source.path.as_str().into(),
+        };
         self.engine.set_default_tag(Dynamic::from(hand));
         let watched = session.clone();
         self.engine.on_progress(move |operations| {
@@ -142,9 +159,16 @@ impl Host {
         let values: Map = runbook
             .params
             .iter()
-            .map(|p| (p.name.as_str().into(), scalar(params.get(&p.name).unwrap_or(&Value::Null))))
+            .map(|p| {
+                (
+                    p.name.as_str().into(),
+                    scalar(params.get(&p.name).unwrap_or(&Value::Null)),
+                )
+            })
             .collect();
-        let ended = self.engine.call_fn::<Dynamic>(&mut Scope::new(), &runbook.ast, "main", (values,));
+        let ended = self
+            .engine
+            .call_fn::<Dynamic>(&mut Scope::new(), &runbook.ast, "main", (values,));
         match ended {
             Ok(_) => Ended::Completed,
             Err(e) => match Control::of(&e) {
@@ -167,7 +191,9 @@ pub(crate) fn module_name(path: &str) -> String {
 
 pub(crate) fn innermost(error: &EvalAltResult) -> &EvalAltResult {
     match error {
-        EvalAltResult::ErrorInFunctionCall(_, _, inner, _) | EvalAltResult::ErrorInModule(_, inner, _) => innermost(inner),
+        EvalAltResult::ErrorInFunctionCall(_, _, inner, _) | EvalAltResult::ErrorInModule(_, inner, _) => {
+            innermost(inner)
+        }
         other => other,
     }
 }
@@ -228,7 +254,10 @@ impl Hand {
 
     pub(crate) fn ask_one(&self, question: Question) -> Result<Arc<Evidence>> {
         let answers = self.ask(vec![question], false)?;
-        answers.into_iter().next().ok_or_else(|| fail("the world gave no answer"))
+        answers
+            .into_iter()
+            .next()
+            .ok_or_else(|| fail("the world gave no answer"))
     }
 
     pub(crate) fn sleep(&self, time: std::time::Duration) -> Result<()> {
@@ -253,12 +282,20 @@ pub(crate) fn unanswered(what: &str, target: &Target, failure: &Failure) -> Box<
         _ => format!("cannot read {what} of `{}`: {failure}", bare(target)),
     };
     let kind = serde_json::to_value(failure).ok();
-    let kind = kind.as_ref().and_then(|k| k["failure"].as_str()).unwrap_or("other").to_string();
+    let kind = kind
+        .as_ref()
+        .and_then(|k| k["failure"].as_str())
+        .unwrap_or("other")
+        .to_string();
     failure_map(message, &kind, target)
 }
 
 pub(crate) fn failure_map(message: String, kind: &str, target: &Target) -> Box<EvalAltResult> {
-    let entries = [("message", message), ("kind", kind.to_string()), ("target", target.to_string())];
+    let entries = [
+        ("message", message),
+        ("kind", kind.to_string()),
+        ("target", target.to_string()),
+    ];
     let map: Map = entries.into_iter().map(|(k, v)| (k.into(), v.into())).collect();
     EvalAltResult::ErrorRuntime(map.into(), Position::NONE).into()
 }

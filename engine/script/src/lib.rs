@@ -5,6 +5,7 @@ mod docs;
 mod engine;
 mod error;
 mod facts;
+mod firewall;
 mod host;
 mod library;
 mod lint;

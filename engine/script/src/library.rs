@@ -39,7 +39,10 @@ pub struct Source {
 
 impl Source {
     pub fn sha256(&self) -> String {
-        Sha256::digest(self.text.as_bytes()).iter().map(|b| format!("{b:02x}")).collect()
+        Sha256::digest(self.text.as_bytes())
+            .iter()
+            .map(|b| format!("{b:02x}"))
+            .collect()
     }
 }
 
@@ -70,15 +73,25 @@ impl Library {
         if let Some(file) = [path, &with_ending].into_iter().find(is_script) {
             return read_file(file);
         }
-        let wanted = path.file_name().and_then(|n| n.to_str()).unwrap_or(name).trim_end_matches(".rhai");
+        let wanted = path
+            .file_name()
+            .and_then(|n| n.to_str())
+            .unwrap_or(name)
+            .trim_end_matches(".rhai");
         // A path that names a folder means that file and no other.
         let plain = path.parent().is_none_or(|p| p.as_os_str().is_empty());
         let known = self.runbooks();
-        match known.iter().find(|s| s.name == wanted && (plain || s.path.ends_with(name.trim_start_matches("./")))) {
+        match known
+            .iter()
+            .find(|s| s.name == wanted && (plain || s.path.ends_with(name.trim_start_matches("./"))))
+        {
             Some(found) => Ok(found.clone()),
             None => {
                 let near = crate::data::nearest(wanted, known.iter().map(|s| s.name.as_str())).map(String::from);
-                Err(LoadError::Unknown { name: name.into(), near })
+                Err(LoadError::Unknown {
+                    name: name.into(),
+                    near,
+                })
             }
         }
     }
@@ -108,7 +121,11 @@ impl Library {
         if !inside {
             return None;
         }
-        let on_disk = self.folders.iter().map(|f| f.join("stdlib").join(&file)).find(|p| p.is_file());
+        let on_disk = self
+            .folders
+            .iter()
+            .map(|f| f.join("stdlib").join(&file))
+            .find(|p| p.is_file());
         match on_disk {
             Some(path) => read_file(&path).ok(),
             None => embedded::<Stdlib>("stdlib", &file),
@@ -117,7 +134,9 @@ impl Library {
 
     /// The stdlib's modules in the binary.
     pub fn stdlib(&self) -> Vec<Source> {
-        Stdlib::iter().filter_map(|p| embedded::<Stdlib>("stdlib", &p)).collect()
+        Stdlib::iter()
+            .filter_map(|p| embedded::<Stdlib>("stdlib", &p))
+            .collect()
     }
 
     pub fn catalogue(&self) -> (Catalogue, Vec<CatalogueError>) {
@@ -142,16 +161,33 @@ impl Library {
 }
 
 fn read_file(path: &Path) -> Result<Source, LoadError> {
-    let text = fs::read_to_string(path).map_err(|source| LoadError::Read { path: path.into(), source })?;
-    let name = path.file_stem().and_then(|n| n.to_str()).unwrap_or_default().to_string();
-    Ok(Source { name, path: path.display().to_string(), origin: Origin::File(path.into()), text: text.into() })
+    let text = fs::read_to_string(path).map_err(|source| LoadError::Read {
+        path: path.into(),
+        source,
+    })?;
+    let name = path
+        .file_stem()
+        .and_then(|n| n.to_str())
+        .unwrap_or_default()
+        .to_string();
+    Ok(Source {
+        name,
+        path: path.display().to_string(),
+        origin: Origin::File(path.into()),
+        text: text.into(),
+    })
 }
 
 fn embedded<T: RustEmbed>(folder: &str, path: &str) -> Option<Source> {
     let file = T::get(path)?;
     let text = String::from_utf8(file.data.into_owned()).ok()?;
     let name = Path::new(path).file_stem()?.to_str()?.to_string();
-    Some(Source { name, path: format!("{folder}/{path}"), origin: Origin::Embedded, text: text.into() })
+    Some(Source {
+        name,
+        path: format!("{folder}/{path}"),
+        origin: Origin::Embedded,
+        text: text.into(),
+    })
 }
 
 /// Scripts in a folder and the folders in it, modules apart.

@@ -41,13 +41,26 @@ pub(crate) fn lint(host: &Host, runbook: &Runbook) -> Vec<Lint> {
             let name = format!("{}::{}", module.trim_end_matches(':'), call.name);
             let same: Vec<&&FunctionDoc> = functions.iter().filter(|f| f.name == name).collect();
             if !modules.contains(module.trim_end_matches(':')) {
-                let near = crate::data::nearest(&module, modules.iter().copied()).map(|n| format!("did you mean `{n}`?"));
+                let near =
+                    crate::data::nearest(&module, modules.iter().copied()).map(|n| format!("did you mean `{n}`?"));
                 say(format!("no module `{module}`"), at, near);
             } else if same.is_empty() {
-                say(format!("no function `{}` in module `{}`", call.name, module), at, docs::hint(host.engine(), &name));
+                say(
+                    format!("no function `{}` in module `{}`", call.name, module),
+                    at,
+                    docs::hint(host.engine(), &name),
+                );
             } else if same.iter().all(|f| f.params.len() != call.args.len()) {
-                let takes = same.iter().map(|f| format!("({})", f.params.join(", "))).collect::<Vec<_>>().join(" or ");
-                say(format!("`{name}` takes {takes}, not {} arguments", call.args.len()), at, None);
+                let takes = same
+                    .iter()
+                    .map(|f| format!("({})", f.params.join(", ")))
+                    .collect::<Vec<_>>()
+                    .join(" or ");
+                say(
+                    format!("`{name}` takes {takes}, not {} arguments", call.args.len()),
+                    at,
+                    None,
+                );
             }
         } else if call.name == "finding"
             && let Some(Expr::StringConstant(code, at)) = call.args.first()
@@ -71,7 +84,10 @@ pub(crate) fn lint(host: &Host, runbook: &Runbook) -> Vec<Lint> {
 fn visit_calls(ast: &AST, visit: &mut impl FnMut(&FnCallExpr, Position)) {
     ast.walk(&mut |path| {
         match path.last() {
-            Some(ASTNode::Expr(Expr::FnCall(call, at) | Expr::MethodCall(call, at)) | ASTNode::Stmt(Stmt::FnCall(call, at))) => {
+            Some(
+                ASTNode::Expr(Expr::FnCall(call, at) | Expr::MethodCall(call, at))
+                | ASTNode::Stmt(Stmt::FnCall(call, at)),
+            ) => {
                 visit(call, *at);
             }
             _ => {}

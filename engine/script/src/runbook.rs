@@ -45,19 +45,35 @@ impl ParamKind {
 
     /// Reads what a person typed. The error says what would have been right.
     pub fn read(self, text: &str) -> Result<Value, String> {
-        let name = |t: &str| !t.is_empty() && t.len() <= 253 && t.chars().all(|c| c.is_ascii_alphanumeric() || "-.".contains(c));
+        let name = |t: &str| {
+            !t.is_empty() && t.len() <= 253 && t.chars().all(|c| c.is_ascii_alphanumeric() || "-.".contains(c))
+        };
         let namespaced = |t: &str| matches!(t.split_once('/'), Some((ns, n)) if name(ns) && name(n));
         let address = |t: &str| t.parse::<std::net::IpAddr>().is_ok();
-        let keep = |ok: bool, what: &str| if ok { Ok(text.into()) } else { Err(format!("`{text}` is not {what}")) };
+        let keep = |ok: bool, what: &str| {
+            if ok {
+                Ok(text.into())
+            } else {
+                Err(format!("`{text}` is not {what}"))
+            }
+        };
         match self {
             ParamKind::Pod => keep(namespaced(text), "a pod: say namespace/name"),
-            ParamKind::PodOrAddress => keep(namespaced(text) || address(text), "a pod or an address: say namespace/name or 10.1.2.3"),
+            ParamKind::PodOrAddress => keep(
+                namespaced(text) || address(text),
+                "a pod or an address: say namespace/name or 10.1.2.3",
+            ),
             ParamKind::Node | ParamKind::Namespace => keep(name(text), "a name"),
             ParamKind::Address => keep(address(text), "an IP address"),
             ParamKind::Cidr => {
-                let parts = text.split_once('/').map(|(a, l)| (a.parse::<std::net::IpAddr>(), l.parse::<u8>()));
+                let parts = text
+                    .split_once('/')
+                    .map(|(a, l)| (a.parse::<std::net::IpAddr>(), l.parse::<u8>()));
                 let fits = |a: &std::net::IpAddr, l: u8| l <= if a.is_ipv4() { 32 } else { 128 };
-                keep(matches!(parts, Some((Ok(a), Ok(l))) if fits(&a, l)), "a prefix: say 10.1.0.0/16")
+                keep(
+                    matches!(parts, Some((Ok(a), Ok(l))) if fits(&a, l)),
+                    "a prefix: say 10.1.0.0/16",
+                )
             }
             ParamKind::Port => {
                 let (port, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
@@ -66,12 +82,24 @@ impl ParamKind {
             }
             ParamKind::Service => {
                 let plain = text.rsplit_once(':').map_or(text, |(s, _)| s);
-                keep(namespaced(plain), "a Service: say namespace/name or namespace/name:port")
+                keep(
+                    namespaced(plain),
+                    "a Service: say namespace/name or namespace/name:port",
+                )
             }
             ParamKind::String => Ok(text.into()),
-            ParamKind::Int => text.parse::<i64>().map(Value::from).map_err(|_| format!("`{text}` is not a whole number")),
-            ParamKind::Float => text.parse::<f64>().map(Value::from).map_err(|_| format!("`{text}` is not a number")),
-            ParamKind::Bool => text.parse::<bool>().map(Value::from).map_err(|_| format!("`{text}` is not true or false")),
+            ParamKind::Int => text
+                .parse::<i64>()
+                .map(Value::from)
+                .map_err(|_| format!("`{text}` is not a whole number")),
+            ParamKind::Float => text
+                .parse::<f64>()
+                .map(Value::from)
+                .map_err(|_| format!("`{text}` is not a number")),
+            ParamKind::Bool => text
+                .parse::<bool>()
+                .map(Value::from)
+                .map_err(|_| format!("`{text}` is not true or false")),
         }
     }
 }
@@ -118,7 +146,11 @@ pub(crate) fn read_params(listed: &Dynamic) -> Result<Vec<Param>, String> {
 
 fn read_param(item: &Value) -> Result<Param, String> {
     let map = item.as_object().ok_or("an entry is no map")?;
-    let name = map.get("name").and_then(Value::as_str).ok_or("an entry has no `name`")?.to_string();
+    let name = map
+        .get("name")
+        .and_then(Value::as_str)
+        .ok_or("an entry has no `name`")?
+        .to_string();
     let known = ["name", "kind", "help", "required", "default"];
     if let Some(key) = map.keys().find(|k| !known.contains(&k.as_str())) {
         return Err(format!("`{name}` has `{key}`; keys: {}", known.join(", ")));
@@ -142,7 +174,10 @@ fn read_param(item: &Value) -> Result<Param, String> {
 pub(crate) fn describe(source: &Source, ast: AST, params: Vec<Param>) -> Result<Runbook, Box<ScriptError>> {
     let wrong = |message: String, at: Position| Box::new(ScriptError::at(message, &source.path, at, &source.text));
     if !ast.iter_functions().any(|f| f.name == "main" && f.params.len() == 1) {
-        return Err(wrong("no function `main(p)`: a runbook begins there".into(), Position::new(1, 1)));
+        return Err(wrong(
+            "no function `main(p)`: a runbook begins there".into(),
+            Position::new(1, 1),
+        ));
     }
     let mut plan: Vec<PlannedStep> = vec![];
     let mut error = None;
@@ -158,9 +193,18 @@ pub(crate) fn describe(source: &Source, ast: AST, params: Vec<Param>) -> Result<
                     if plan.iter().any(|s| s.id == id) {
                         error = Some((format!("two steps are called `{id}`"), at));
                     }
-                    plan.push(PlannedStep { id, title, line: at.line().unwrap_or(0) });
+                    plan.push(PlannedStep {
+                        id,
+                        title,
+                        line: at.line().unwrap_or(0),
+                    });
                 }
-                _ => error = Some(("id and title of a step are literals, so that the plan can be read".into(), at)),
+                _ => {
+                    error = Some((
+                        "id and title of a step are literals, so that the plan can be read".into(),
+                        at,
+                    ))
+                }
             }
         }
         error.is_none()
@@ -170,7 +214,13 @@ pub(crate) fn describe(source: &Source, ast: AST, params: Vec<Param>) -> Result<
     }
     plan.sort_by_key(|s| s.line);
     let doc = header(&source.text);
-    Ok(Runbook { source: source.clone(), ast, doc, params, plan })
+    Ok(Runbook {
+        source: source.clone(),
+        ast,
+        doc,
+        params,
+        plan,
+    })
 }
 
 fn literal(expr: &Expr) -> Option<String> {
@@ -183,5 +233,12 @@ fn literal(expr: &Expr) -> Option<String> {
 /// The `//!` lines at the top.
 fn header(text: &str) -> String {
     let lines = text.lines().take_while(|l| l.starts_with("//!"));
-    lines.map(|l| l.trim_start_matches("//!").strip_prefix(' ').unwrap_or(l.trim_start_matches("//!"))).collect::<Vec<_>>().join("\n")
+    lines
+        .map(|l| {
+            l.trim_start_matches("//!")
+                .strip_prefix(' ')
+                .unwrap_or(l.trim_start_matches("//!"))
+        })
+        .collect::<Vec<_>>()
+        .join("\n")
 }

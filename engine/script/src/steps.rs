@@ -26,7 +26,10 @@ pub(crate) struct Missing {
 
 impl Missing {
     fn error(&self) -> Box<EvalAltResult> {
-        fail(format!("depends on step `{}`, which could not tell: {}", self.step, self.reason))
+        fail(format!(
+            "depends on step `{}`, which could not tell: {}",
+            self.step, self.reason
+        ))
     }
 }
 
@@ -56,7 +59,9 @@ mod words {
     pub(super) fn step(cx: NativeCallContext<'_>, id: &str, title: &str, answer: FnPtr) -> Result<Dynamic> {
         let hand = Hand::of(&cx)?;
         if let Some(outer) = hand.session.current_step() {
-            return Err(fail(format!("step `{id}` is inside step `{outer}`; steps follow one another")));
+            return Err(fail(format!(
+                "step `{id}` is inside step `{outer}`; steps follow one another"
+            )));
         }
         if hand.session.step_record(id).is_some() {
             return Err(fail(format!("two steps are called `{id}`")));
@@ -107,7 +112,10 @@ mod words {
     pub(super) fn each(cx: NativeCallContext<'_>, items: Dynamic, work: FnPtr) -> Result<Array> {
         let items: Array = match items.read_lock::<Data>() {
             Some(data) => data.clone().into_iter().collect(),
-            None => items.clone().try_cast::<Array>().ok_or_else(|| fail("`each` takes a list"))?,
+            None => items
+                .clone()
+                .try_cast::<Array>()
+                .ok_or_else(|| fail("`each` takes a list"))?,
         };
         run_each(&cx, items, &work)
     }
@@ -147,7 +155,20 @@ mod words {
     /// ```
     #[rhai_fn(return_raw)]
     pub(super) fn assert(holds: bool) -> Result<()> {
-        if holds { Ok(()) } else { Err(fail("assertion does not hold")) }
+        if holds {
+            Ok(())
+        } else {
+            Err(fail("assertion does not hold"))
+        }
+    }
+
+    /// Returns whether this run has found anything wrong so far.
+    /// ```rhai
+    /// assert(!has_findings());
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub(super) fn has_findings(cx: NativeCallContext<'_>) -> Result<bool> {
+        Ok(!Hand::of(&cx)?.session.findings().is_empty())
     }
 
     /// Tells whether a value is what an inconclusive step left behind.
@@ -178,14 +199,12 @@ fn run_step(cx: &NativeCallContext<'_>, hand: &Hand, id: &str, title: &str, answ
 }
 
 /// What a closure's end means for its step, and what the step leaves behind.
-fn conclude(
-    cx: &NativeCallContext<'_>,
-    hand: &Hand,
-    id: &str,
-    ended: Result<Dynamic>,
-) -> Result<(StepEnd, Dynamic)> {
+fn conclude(cx: &NativeCallContext<'_>, hand: &Hand, id: &str, ended: Result<Dynamic>) -> Result<(StepEnd, Dynamic)> {
     let missing = |reason: String| {
-        let left = Dynamic::from(Missing { step: id.into(), reason: reason.clone() });
+        let left = Dynamic::from(Missing {
+            step: id.into(),
+            reason: reason.clone(),
+        });
         (StepEnd::Unknown(reason), left)
     };
     match ended {
@@ -197,14 +216,19 @@ fn conclude(
                 return Ok(missing(unknown.0.clone()));
             }
             if let Some(passed_on) = value.read_lock::<Missing>() {
-                return Ok(missing(format!("depends on step `{}`: {}", passed_on.step, passed_on.reason)));
+                return Ok(missing(format!(
+                    "depends on step `{}`: {}",
+                    passed_on.step, passed_on.reason
+                )));
             }
             let plain = from_dynamic(&value).unwrap_or(Value::Null);
             Ok((StepEnd::Value(plain), value))
         }
         Err(error) => match Control::of(&error) {
             // The step's own time is over; the run's is not.
-            Some(Control::Late) if !hand.session.out_of_time() => Ok(missing("not done within the time of a step".into())),
+            Some(Control::Late) if !hand.session.out_of_time() => {
+                Ok(missing("not done within the time of a step".into()))
+            }
             Some(control) => {
                 hand.session.end_step(StepEnd::Unknown("stopped".into()));
                 Err(control.raise())
@@ -225,7 +249,10 @@ fn reason_of(cx: &NativeCallContext<'_>, hand: &Hand, error: &EvalAltResult) -> 
                 _ => None,
             };
             let hint = hint.map(|h| format!("; {h}")).unwrap_or_default();
-            format!("{}:{}:{}: {}{hint}", place.source, place.line, place.column, script.message)
+            format!(
+                "{}:{}:{}: {}{hint}",
+                place.source, place.line, place.column, script.message
+            )
         }
         None => script.message,
     }
@@ -258,24 +285,50 @@ fn read_finding(hand: &Hand, code: &str, mut facts: Map) -> Result<NewFinding> {
     let (summary, subject) = (text(take("summary")), text(take("subject")));
     let mut data = serde_json::Map::new();
     for (key, value) in facts {
-        data.insert(key.to_string(), from_dynamic(&value).map_err(|e| fail(format!("`{key}` of finding {code}: {e}")))?);
+        data.insert(
+            key.to_string(),
+            from_dynamic(&value).map_err(|e| fail(format!("`{key}` of finding {code}: {e}")))?,
+        );
     }
     let subject = match subject {
         Some(text) => match text.split_once('/') {
-            Some((kind, name)) => Subject { kind: kind.into(), name: name.into() },
+            Some((kind, name)) => Subject {
+                kind: kind.into(),
+                name: name.into(),
+            },
             None => return Err(fail(format!("subject `{text}`: say kind/name, such as node/worker-1"))),
         },
         None => infer_subject(&data),
     };
-    let title = || hand.session.catalogue().get(code).map(|e| e.title.en.clone()).unwrap_or_else(|| code.to_string());
+    let title = || {
+        hand.session
+            .catalogue()
+            .get(code)
+            .map(|e| e.title.en.clone())
+            .unwrap_or_else(|| code.to_string())
+    };
     let summary = summary.unwrap_or_else(|| format!("{}: {subject}", title()));
-    Ok(NewFinding { code: code.into(), certainty, severity, subject, summary, evidence, against, data })
+    Ok(NewFinding {
+        code: code.into(),
+        certainty,
+        severity,
+        subject,
+        summary,
+        evidence,
+        against,
+        data,
+    })
 }
 
 fn infer_subject(data: &serde_json::Map<String, Value>) -> Subject {
-    let named = SUBJECT_KEYS.iter().find_map(|key| Some((*key, data.get(*key)?.as_str()?)));
+    let named = SUBJECT_KEYS
+        .iter()
+        .find_map(|key| Some((*key, data.get(*key)?.as_str()?)));
     let (kind, name) = named.unwrap_or(("cluster", "cluster"));
-    Subject { kind: kind.into(), name: name.into() }
+    Subject {
+        kind: kind.into(),
+        name: name.into(),
+    }
 }
 
 /// How many closures of one `each` run at the same time. They wait for answers, not for a processor.

@@ -39,7 +39,8 @@ pub fn parse(text: &str) -> Result<ShowInterfaces<'_>, ParseError> {
     let mut reply = Reply::new(text);
     let mut interfaces: Vec<Interface<'_>> = Vec::new();
     while let Some((number, line)) = reply.next() {
-        let header = line.to_ascii_lowercase().starts_with("interface state");
+        let mut words = line.split_ascii_whitespace().map(str::to_ascii_lowercase);
+        let header = words.next().as_deref() == Some("interface") && words.next().as_deref() == Some("state");
         if line.trim().is_empty() || header || reply.refuses(line) {
             continue;
         }

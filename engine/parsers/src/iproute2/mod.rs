@@ -10,6 +10,12 @@ pub mod ip_route_get;
 pub mod ip_rule;
 mod link_json;
 mod link_text;
+pub mod ss;
+pub mod ss_info;
+pub mod ss_summary;
+pub mod tc_class;
+pub mod tc_qdisc;
+pub mod traffic;
 
 use crate::registry::{Parser, to_json};
 
@@ -62,5 +68,33 @@ pub(crate) const PARSERS: &[Parser] = &[
         versions: &["iproute2 6.1 text", "iproute2 6.1 JSON"],
         returns: "one route (dst, via, dev, src, mtu in bytes, ...) or error {kind, text}",
         parse: |text| to_json(ip_route_get::parse(text)),
+    },
+    Parser {
+        name: "tc_qdisc",
+        command: "tc -j -s qdisc",
+        versions: &["iproute2 6.1 text", "iproute2 6.1 JSON"],
+        returns: "list of queues: kind, handle, dev, parent, rate_bps, delay_ms, loss_ratio, settings, stats",
+        parse: |text| to_json(tc_qdisc::parse(text)),
+    },
+    Parser {
+        name: "tc_class",
+        command: "tc -s class show dev NAME",
+        versions: &["iproute2 6.1 text"],
+        returns: "list of classes: kind, id, parent, rate_bps, ceil_bps, burst_bytes, stats",
+        parse: |text| to_json(tc_class::parse(text)),
+    },
+    Parser {
+        name: "ss",
+        command: "ss -tinp",
+        versions: &["iproute2 6.1 text"],
+        returns: "list of sockets: state, local_address, local_port, peer_address, peer_port, processes, tcp {rtt_ms, cwnd, retrans_total, ...}",
+        parse: |text| to_json(ss::parse(text)),
+    },
+    Parser {
+        name: "ss_summary",
+        command: "ss -s",
+        versions: &["iproute2 6.1 text"],
+        returns: "counts: total, tcp, tcp_established, tcp_timewait, transports",
+        parse: |text| to_json(ss_summary::parse(text)),
     },
 ];

@@ -23,6 +23,8 @@ struct Objects {
     bgp: Vec<model::bgp::BgpConfig>,
     felix: serde_json::Value,
     version: Option<model::version::Version>,
+    /// ClusterInformation's `datastoreReady`; false locks the datastore.
+    datastore_ready: Option<bool>,
     left_out: Vec<String>,
     evidence: Evidence,
 }
@@ -43,6 +45,7 @@ impl CustomType for Cluster {
             .with_get("pools", |c: &mut Cluster| script(&c.0.pools, &[c.0.evidence.pools]))
             .with_get("bgp_peers", |c: &mut Cluster| script(&c.0.peers, &[c.0.evidence.peers]))
             .with_get("bgp_configs", |c: &mut Cluster| script(&c.0.bgp, &[c.0.evidence.bgp]))
+            .with_get("datastore_ready", |c: &mut Cluster| script(&c.0.datastore_ready, &[]))
             .with_get("left_out", |c: &mut Cluster| script(&c.0.left_out, &[]));
     }
 }
@@ -57,15 +60,30 @@ fn script<T: Serialize + ?Sized>(value: &T, evidence: &[EvidenceId]) -> Result<D
 }
 
 /// What `cluster()` asks for. All but nodes and pools may be absent.
-const KINDS: [&str; 7] =
-    ["nodes", "ippools", "felixconfigurations", "bgpconfigurations", "bgppeers", "bgpfilters", "clusterinformations"];
+const KINDS: [&str; 7] = [
+    "nodes",
+    "ippools",
+    "felixconfigurations",
+    "bgpconfigurations",
+    "bgppeers",
+    "bgpfilters",
+    "clusterinformations",
+];
 
 fn read_cluster(hand: &Hand) -> Result<Cluster> {
-    let questions = KINDS.iter().map(|k| super::kube::list_question(hand, k, &Map::new())).collect::<Result<Vec<_>>>()?;
+    let questions = KINDS
+        .iter()
+        .map(|k| super::kube::list_question(hand, k, &Map::new()))
+        .collect::<Result<Vec<_>>>()?;
     let answers = hand.ask(questions, false)?;
-    let lists = answers.iter().zip(KINDS).map(|(e, kind)| Ok(super::kube::body(e, kind)?.unwrap_or_default()));
+    let lists = answers
+        .iter()
+        .zip(KINDS)
+        .map(|(e, kind)| Ok(super::kube::body(e, kind)?.unwrap_or_default()));
     let lists = lists.collect::<Result<Vec<serde_json::Value>>>()?;
-    let [nodes, pools, felix, bgp, peers, filters, information] = &lists[..] else { return Err(fail("lists are missing")) };
+    let [nodes, pools, felix, bgp, peers, filters, information] = &lists[..] else {
+        return Err(fail("lists are missing"));
+    };
     let ids = facts::ids(&answers);
     let mut left_out = vec![];
     let version = model::object::items(information)
@@ -80,8 +98,14 @@ fn read_cluster(hand: &Hand) -> Result<Cluster> {
         bgp: kept(model::object::read_list(bgp), &mut left_out),
         felix: felix.clone(),
         version,
+        datastore_ready: model::object::items(information).iter().find_map(|i| i["spec"]["datastoreReady"].as_bool()),
         left_out,
-        evidence: Evidence { nodes: ids[0], pools: ids[1], bgp: ids[3], peers: ids[4] },
+        evidence: Evidence {
+            nodes: ids[0],
+            pools: ids[1],
+            bgp: ids[3],
+            peers: ids[4],
+        },
     };
     Ok(Cluster(Arc::new(objects)))
 }
@@ -102,7 +126,11 @@ impl Objects {
     }
 
     fn sessions(&self, node: &str) -> Result<Vec<model::bgp::ExpectedSession>> {
-        let inputs = model::bgp::BgpInputs { nodes: &self.nodes, peers: &self.peers, configs: &self.bgp };
+        let inputs = model::bgp::BgpInputs {
+            nodes: &self.nodes,
+            peers: &self.peers,
+            configs: &self.bgp,
+        };
         Ok(model::bgp::expected_sessions(self.node(node)?, &inputs, false))
     }
 
@@ -127,7 +155,10 @@ fn address(text: &str) -> Result<IpAddr> {
 
 fn prefix(text: &str) -> Result<IpNet> {
     let host = || text.parse::<IpAddr>().ok().map(IpNet::from);
-    text.parse().ok().or_else(host).ok_or_else(|| fail(format!("`{text}` is not a prefix")))
+    text.parse()
+        .ok()
+        .or_else(host)
+        .ok_or_else(|| fail(format!("`{text}` is not a prefix")))
 }
 
 /// What Calico should have made of the cluster's objects.
@@ -185,10 +216,14 @@ pub(crate) mod calico {
         let hand = Hand::of(&cx)?;
         let wanted = super::address(address)?;
         let pool = model::pool::pool_for(&cluster.0.pools, wanted);
-        let Some(cidr) = pool.and_then(|p| model::pool::block_cidr_of(wanted, p)) else { return Ok(Dynamic::UNIT) };
+        let Some(cidr) = pool.and_then(|p| model::pool::block_cidr_of(wanted, p)) else {
+            return Ok(Dynamic::UNIT);
+        };
         let name = model::names::block_name(cidr);
         let evidence = hand.ask_one(super::super::kube::get_question(&hand, "ipamblocks", None, &name)?)?;
-        let Some(object) = super::super::kube::body(&evidence, &format!("block {name}"))? else { return Ok(Dynamic::UNIT) };
+        let Some(object) = super::super::kube::body(&evidence, &format!("block {name}"))? else {
+            return Ok(Dynamic::UNIT);
+        };
         use model::object::Object as _;
         let block = model::pool::Block::from_value(&object).map_err(|e| fail(e.to_string()))?;
         let given = |(address, a): (IpAddr, &model::pool::Allocation)| {
@@ -246,7 +281,12 @@ pub(crate) mod calico {
     #[rhai_fn(return_raw)]
     pub fn overlaps(cluster: Cluster, service_cidrs: Dynamic) -> Result<Dynamic> {
         let ranges = from_dynamic(&service_cidrs).map_err(fail)?;
-        let ranges = ranges.as_array().into_iter().flatten().filter_map(|r| r.as_str()).map(prefix);
+        let ranges = ranges
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|r| r.as_str())
+            .map(prefix);
         let ranges = ranges.collect::<Result<Vec<IpNet>>>()?;
         let found = model::pool::overlaps(&cluster.0.pools, &cluster.0.nodes, &ranges);
         script(&found, &[cluster.0.evidence.pools, cluster.0.evidence.nodes])
@@ -269,7 +309,11 @@ pub(crate) mod calico {
             value["disagreement"] = session.disagreement().into();
             listed.push(value);
         }
-        Ok(to_script(listed.into(), true, &[objects.evidence.nodes, objects.evidence.peers, objects.evidence.bgp]))
+        Ok(to_script(
+            listed.into(),
+            true,
+            &[objects.evidence.nodes, objects.evidence.peers, objects.evidence.bgp],
+        ))
     }
 
     /// Returns whether a node tells a peer about a block of its own, and by which rule.
@@ -281,10 +325,20 @@ pub(crate) mod calico {
     /// assert(verdict.decision == "export");
     /// ```
     #[rhai_fn(return_raw)]
-    pub fn bgp_export(cx: NativeCallContext<'_>, cluster: Cluster, node: &str, session: &str, prefix: &str) -> Result<Dynamic> {
+    pub fn bgp_export(
+        cx: NativeCallContext<'_>,
+        cluster: Cluster,
+        node: &str,
+        session: &str,
+        prefix: &str,
+    ) -> Result<Dynamic> {
         let hand = Hand::of(&cx)?;
         let objects = &cluster.0;
-        let evidence = hand.ask_one(super::super::kube::list_question(&hand, "blockaffinities", &Map::new())?)?;
+        let evidence = hand.ask_one(super::super::kube::list_question(
+            &hand,
+            "blockaffinities",
+            &Map::new(),
+        )?)?;
         let list = super::super::kube::body(&evidence, "the block affinities")?.unwrap_or_default();
         let affinities = model::object::read_list(&list).items;
         let sessions = objects.sessions(node)?;
@@ -293,8 +347,33 @@ pub(crate) mod calico {
         let default = objects.bgp.iter().find(|c| c.name == "default");
         let (pools, filters) = (&objects.pools, &objects.filters);
         let origin = model::bgp::Origin::Local;
-        let verdict = model::bgp::export_verdict(super::prefix(prefix)?, origin, found, pools, &affinities, filters, default);
+        let verdict = model::bgp::export_verdict(
+            super::prefix(prefix)?,
+            origin,
+            found,
+            pools,
+            &affinities,
+            filters,
+            default,
+        );
         script(&verdict, &[objects.evidence.pools, evidence.id])
+    }
+
+    /// Returns the end of calico-node's log, read: what Felix, confd, the startup and the API clients wrote.
+    ///
+    /// `pod` is `namespace/name` of the agent's pod. Shape: `#{ entries: [#{ time, level, component, file, message, fields, .. }],
+    /// unparsed }`. Source: the pod's log. Effect: read. Errors: unreachable, denied.
+    /// ```rhai
+    /// let agent = kube::list("pods", #{ labels: "k8s-app=calico-node" })[0].metadata;
+    /// assert(calico::agent_log(`${agent.namespace}/${agent.name}`, 50).entries.len() > 0);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn agent_log(cx: NativeCallContext<'_>, pod: &str, tail_lines: i64) -> Result<Dynamic> {
+        let hand = Hand::of(&cx)?;
+        let evidence = super::super::kube::log(&hand, pod, "calico-node", tail_lines)?;
+        let target = evidence.question.target();
+        let body = evidence.answer.body().map_err(|f| crate::host::unanswered("the log", &target, &f))?;
+        facts::read("felix_log", &body.text(), &evidence)
     }
 
     /// Returns the name of the host end of a pod's link.

@@ -9,7 +9,14 @@ use std::sync::Arc;
 
 /// Where the kinds that runbooks ask for are served. Calico's live in the store that the cluster has.
 const CORE: &[&str] = &[
-    "pods", "nodes", "services", "endpoints", "namespaces", "events", "serviceaccounts", "configmaps",
+    "pods",
+    "nodes",
+    "services",
+    "endpoints",
+    "namespaces",
+    "events",
+    "serviceaccounts",
+    "configmaps",
 ];
 const GROUPS: &[(&str, &[&str])] = &[
     ("apps/v1", &["daemonsets", "deployments", "statefulsets", "replicasets"]),
@@ -18,26 +25,56 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("apiregistration.k8s.io/v1", &["apiservices"]),
     ("coordination.k8s.io/v1", &["leases"]),
     ("operator.tigera.io/v1", &["installations", "tigerastatuses"]),
-    ("policy.networking.k8s.io/v1alpha1", &["adminnetworkpolicies", "baselineadminnetworkpolicies"]),
+    (
+        "policy.networking.k8s.io/v1alpha1",
+        &["adminnetworkpolicies", "baselineadminnetworkpolicies"],
+    ),
     ("policy.networking.k8s.io/v1alpha2", &["clusternetworkpolicies"]),
 ];
 const CALICO: &[&str] = &[
-    "ippools", "bgpconfigurations", "bgppeers", "bgpfilters", "felixconfigurations", "clusterinformations",
-    "hostendpoints", "globalnetworkpolicies", "globalnetworksets", "ipreservations", "kubecontrollersconfigurations",
-    "tiers", "networksets", "ipamblocks", "ipamhandles", "blockaffinities", "ipamconfigs",
-    "caliconetworkpolicies", "stagednetworkpolicies", "stagedglobalnetworkpolicies", "stagedkubernetesnetworkpolicies",
+    "ippools",
+    "bgpconfigurations",
+    "bgppeers",
+    "bgpfilters",
+    "felixconfigurations",
+    "clusterinformations",
+    "hostendpoints",
+    "globalnetworkpolicies",
+    "globalnetworksets",
+    "ipreservations",
+    "kubecontrollersconfigurations",
+    "tiers",
+    "networksets",
+    "ipamblocks",
+    "ipamhandles",
+    "blockaffinities",
+    "ipamconfigs",
+    "caliconetworkpolicies",
+    "stagednetworkpolicies",
+    "stagedglobalnetworkpolicies",
+    "stagedkubernetesnetworkpolicies",
 ];
 
 /// The group and version that holds Calico's objects: the v1 store where there is one, else the native v3 kinds.
 fn calico_group(hand: &Hand) -> Result<&'static str> {
-    let groups = hand.ask_one(Question::Get(ApiGet { path: "/apis".into(), query: vec![] }))?;
-    let body = groups.answer.body().map_err(|f| unanswered("the API groups", &Target::Api, &f))?;
+    let groups = hand.ask_one(Question::Get(ApiGet {
+        path: "/apis".into(),
+        query: vec![],
+    }))?;
+    let body = groups
+        .answer
+        .body()
+        .map_err(|f| unanswered("the API groups", &Target::Api, &f))?;
     let text = body.text();
     let has = |group: &str| text.contains(&format!("\"{group}\""));
     match (has("crd.projectcalico.org"), has("projectcalico.org")) {
         (true, _) => Ok("crd.projectcalico.org/v1"),
         (_, true) => Ok("projectcalico.org/v3"),
-        _ => Err(crate::host::failure_map("this cluster has no Calico: its API groups are not served".into(), "not-found", &Target::Api)),
+        _ => Err(crate::host::failure_map(
+            "this cluster has no Calico: its API groups are not served".into(),
+            "not-found",
+            &Target::Api,
+        )),
     }
 }
 
@@ -62,8 +99,14 @@ pub(super) fn locate(hand: &Hand, kind: &str) -> Result<(String, String)> {
     if let Some((group, plural)) = kind.rsplit_once('/').filter(|(g, _)| g.contains('/')) {
         return Ok((format!("/apis/{group}"), plural.into()));
     }
-    let known = CORE.iter().chain(GROUPS.iter().flat_map(|(_, k)| *k)).chain(CALICO).copied();
-    let near = nearest(kind, known).map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
+    let known = CORE
+        .iter()
+        .chain(GROUPS.iter().flat_map(|(_, k)| *k))
+        .chain(CALICO)
+        .copied();
+    let near = nearest(kind, known)
+        .map(|n| format!("; did you mean `{n}`?"))
+        .unwrap_or_default();
     Err(fail(format!("no kind `{kind}`{near} (others: GROUP/VERSION/PLURAL)")))
 }
 
@@ -71,18 +114,33 @@ fn text_of(map: &Map, key: &str) -> Result<Option<String>> {
     match map.get(key) {
         None => Ok(None),
         Some(v) if v.is_unit() => Ok(None),
-        Some(v) => v.clone().into_string().map(Some).map_err(|kind| fail(format!("`{key}` is text, not {kind}"))),
+        Some(v) => v
+            .clone()
+            .into_string()
+            .map(Some)
+            .map_err(|kind| fail(format!("`{key}` is text, not {kind}"))),
     }
 }
 
 /// A path with names percent-encoded where they need it: a name comes from an object or a person.
 fn segment(name: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~:".contains(&b);
-    name.bytes().map(|b| if plain(b) { (b as char).to_string() } else { format!("%{b:02X}") }).collect()
+    name.bytes()
+        .map(|b| {
+            if plain(b) {
+                (b as char).to_string()
+            } else {
+                format!("%{b:02X}")
+            }
+        })
+        .collect()
 }
 
 pub(super) fn list_question(hand: &Hand, kind: &str, options: &Map) -> Result<Question> {
-    if let Some(key) = options.keys().find(|k| !["namespace", "labels", "fields"].contains(&k.as_str())) {
+    if let Some(key) = options
+        .keys()
+        .find(|k| !["namespace", "labels", "fields"].contains(&k.as_str()))
+    {
         return Err(fail(format!("no option `{key}`; options: namespace, labels, fields")));
     }
     let (base, plural) = locate(hand, kind)?;
@@ -121,8 +179,22 @@ pub(super) fn body(evidence: &Arc<Evidence>, what: &str) -> Result<Option<serde_
 }
 
 pub(super) fn items(evidence: &Arc<Evidence>, kind: &str) -> Result<Dynamic> {
-    let list = body(evidence, kind)?.map(|mut list| list["items"].take()).filter(|v| v.is_array());
-    Ok(to_script(list.unwrap_or_else(|| serde_json::json!([])), false, &[evidence.id]))
+    let list = body(evidence, kind)?
+        .map(|mut list| list["items"].take())
+        .filter(|v| v.is_array());
+    Ok(to_script(
+        list.unwrap_or_else(|| serde_json::json!([])),
+        false,
+        &[evidence.id],
+    ))
+}
+
+/// Asks for the last lines of a container's log.
+pub(super) fn log(hand: &Hand, pod: &str, container: &str, tail_lines: i64) -> Result<Arc<Evidence>> {
+    let mut pod = super::pod::reference(pod)?;
+    pod.container = Some(container.into()).filter(|c: &String| !c.is_empty());
+    let tail_lines = u32::try_from(tail_lines).unwrap_or(0).clamp(1, 100_000);
+    hand.ask_one(Question::Logs(LogQuestion { pod, tail_lines }))
 }
 
 /// Objects of the Kubernetes API, as the API server gives them. A field that an object leaves out is `()`.
@@ -194,8 +266,12 @@ pub(crate) mod kube {
     #[rhai_fn(return_raw)]
     pub fn prefetch(cx: NativeCallContext<'_>, kinds: Array) -> Result<()> {
         let hand = Hand::of(&cx)?;
-        let kinds = kinds.into_iter().map(|k| k.into_string().map_err(|t| fail(format!("a kind is text, not {t}"))));
-        let questions = kinds.map(|k| list_question(&hand, &k?, &Map::new())).collect::<Result<Vec<_>>>()?;
+        let kinds = kinds
+            .into_iter()
+            .map(|k| k.into_string().map_err(|t| fail(format!("a kind is text, not {t}"))));
+        let questions = kinds
+            .map(|k| list_question(&hand, &k?, &Map::new()))
+            .collect::<Result<Vec<_>>>()?;
         hand.ask(questions, false).map(drop)
     }
 
@@ -208,11 +284,7 @@ pub(crate) mod kube {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn logs(cx: NativeCallContext<'_>, pod: &str, container: &str, tail_lines: i64) -> Result<String> {
-        let hand = Hand::of(&cx)?;
-        let mut reference = super::super::pod::reference(pod)?;
-        reference.container = Some(container.into()).filter(|c: &String| !c.is_empty());
-        let tail_lines = u32::try_from(tail_lines).unwrap_or(0).clamp(1, 100_000);
-        let evidence = hand.ask_one(Question::Logs(LogQuestion { pod: reference, tail_lines }))?;
+        let evidence = super::log(&Hand::of(&cx)?, pod, container, tail_lines)?;
         let target = evidence.question.target();
         let body = evidence.answer.body().map_err(|f| unanswered("the log", &target, &f))?;
         Ok(body.text().into_owned())
@@ -227,7 +299,10 @@ pub(crate) mod kube {
     #[rhai_fn(return_raw)]
     pub fn version(cx: NativeCallContext<'_>) -> Result<String> {
         let hand = Hand::of(&cx)?;
-        let evidence = hand.ask_one(Question::Get(ApiGet { path: "/version".into(), query: vec![] }))?;
+        let evidence = hand.ask_one(Question::Get(ApiGet {
+            path: "/version".into(),
+            query: vec![],
+        }))?;
         let version = body(&evidence, "the version")?.unwrap_or_default();
         Ok(version["gitVersion"].as_str().unwrap_or_default().into())
     }

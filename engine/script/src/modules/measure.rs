@@ -18,14 +18,21 @@ fn place(text: &str) -> Result<Target> {
 }
 
 fn number(options: &Map, key: &str) -> Result<Option<i64>> {
-    options.get(key).map(|v| v.as_int().map_err(|kind| fail(format!("`{key}` is a number, not {kind}")))).transpose()
+    options
+        .get(key)
+        .map(|v| {
+            v.as_int()
+                .map_err(|kind| fail(format!("`{key}` is a number, not {kind}")))
+        })
+        .transpose()
 }
 
 /// Only what names an address or a host: it becomes an argument of a program, and must not read as an option.
 fn host(text: &str) -> Result<&str> {
     let plain = |c: char| c.is_ascii_alphanumeric() || ".:-_".contains(c);
     let ok = !text.is_empty() && !text.starts_with('-') && text.len() <= 253 && text.chars().all(plain);
-    ok.then_some(text).ok_or_else(|| fail(format!("`{text}` is neither an address nor a name")))
+    ok.then_some(text)
+        .ok_or_else(|| fail(format!("`{text}` is neither an address nor a name")))
 }
 
 fn argv(words: &[&str]) -> Argv {
@@ -80,7 +87,10 @@ pub(crate) mod measure {
         let question = facts::command(place(from)?, vec![argv(&quick), argv(&plain)], Effect::Probe, timeout);
         let evidence = hand.ask_one(question)?;
         let target = evidence.question.target();
-        let output = evidence.answer.output().map_err(|f| unanswered(&format!("a ping of {address}"), &target, &f))?;
+        let output = evidence
+            .answer
+            .output()
+            .map_err(|f| unanswered(&format!("a ping of {address}"), &target, &f))?;
         let read = probe::ping::parse_with_stderr(&output.stdout.text(), &output.stderr.text());
         let read = read.map_err(|e| failure_map(format!("ping of {address} from {target}: {e}"), "format", &target))?;
         let received = read.received.unwrap_or(0);
@@ -100,19 +110,34 @@ pub(crate) mod measure {
     #[rhai_fn(return_raw)]
     pub fn connect(cx: NativeCallContext<'_>, from: &str, address: &str, port: i64) -> Result<Dynamic> {
         let hand = Hand::of(&cx)?;
-        let port = u16::try_from(port).map_err(|_| fail(format!("{port} is no port")))?.to_string();
+        let port = u16::try_from(port)
+            .map_err(|_| fail(format!("{port} is no port")))?
+            .to_string();
         let address = super::host(address)?;
-        let bracketed = if address.contains(':') { format!("[{address}]") } else { address.to_string() };
+        let bracketed = if address.contains(':') {
+            format!("[{address}]")
+        } else {
+            address.to_string()
+        };
         let url = format!("http://{bracketed}:{port}/");
         let forms = vec![
             argv(&["nc", "-zv", "-w", "2", address, &port]),
             argv(&["curl", "-sS", "-o", "/dev/null", "-m", "3", "-w", WRITE_OUT, &url]),
         ];
-        let evidence = hand.ask_one(facts::command(place(from)?, forms, Effect::Probe, Duration::from_secs(8)))?;
+        let evidence = hand.ask_one(facts::command(
+            place(from)?,
+            forms,
+            Effect::Probe,
+            Duration::from_secs(8),
+        ))?;
         let target = evidence.question.target();
         let what = format!("a connection to {address}:{port}");
         let output = evidence.answer.output().map_err(|f| unanswered(&what, &target, &f))?;
-        let by_curl = evidence.answer.argv.as_ref().is_some_and(|a| a.first().is_some_and(|p| p.ends_with("curl")));
+        let by_curl = evidence
+            .answer
+            .argv
+            .as_ref()
+            .is_some_and(|a| a.first().is_some_and(|p| p.ends_with("curl")));
         let said = format!("{}\n{}", output.stdout.text(), output.stderr.text());
         let outcome = match (by_curl, output.exit) {
             (_, 0) => "open",

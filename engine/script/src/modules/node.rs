@@ -1,21 +1,28 @@
+use crate::firewall::{self, Hook, Packet};
 use crate::{
     data::{fail, from_dynamic},
     facts::{self, Exit, Fact},
     host::{Hand, Result, to_script},
 };
-use rhai::{Array, Dynamic, NativeCallContext, plugin::*};
+use rhai::{Array, Dynamic, Map, NativeCallContext, plugin::*};
 use runbook_core::{Answer, Effect, Outcome, Output, Question, Raw, Target, Via};
+use runbook_parsers::netfilter::{iptables_save, nft_ruleset};
 use serde_json::Value;
 use std::net::IpAddr;
 
 /// A node's name, from text or from anything with a `name` or `metadata.name`.
 pub(super) fn name_of(node: &Dynamic) -> Result<String> {
     if let Ok(name) = node.clone().into_string() {
-        return if name.is_empty() { Err(fail("the name of the node is empty")) } else { Ok(name) };
+        return if name.is_empty() {
+            Err(fail("the name of the node is empty"))
+        } else {
+            Ok(name)
+        };
     }
     let value = from_dynamic(node).map_err(fail)?;
     let name = value["name"].as_str().or_else(|| value["metadata"]["name"].as_str());
-    name.map(String::from).ok_or_else(|| fail(format!("a node is its name or its object, not {}", node.type_name())))
+    name.map(String::from)
+        .ok_or_else(|| fail(format!("a node is its name or its object, not {}", node.type_name())))
 }
 
 fn ask(cx: &NativeCallContext<'_>, fact: &str, node: &Dynamic) -> Result<Dynamic> {
@@ -30,7 +37,12 @@ pub(super) fn observe_all(hand: &Hand, targets: Vec<Target>, facts: &[&'static F
 }
 
 pub(super) fn words(list: Array) -> Result<Vec<String>> {
-    list.into_iter().map(|w| w.into_string().map_err(|kind| fail(format!("a list of words, not of {kind}")))).collect()
+    list.into_iter()
+        .map(|w| {
+            w.into_string()
+                .map_err(|kind| fail(format!("a list of words, not of {kind}")))
+        })
+        .collect()
 }
 
 /// What nodes say about themselves. Each function asks one fact; `observe` asks many of many nodes at once.
@@ -45,7 +57,10 @@ pub(crate) mod node {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn observe(cx: NativeCallContext<'_>, nodes: Array, facts: Array) -> Result<()> {
-        let targets = nodes.iter().map(|n| name_of(n).map(Target::Node)).collect::<Result<Vec<_>>>()?;
+        let targets = nodes
+            .iter()
+            .map(|n| name_of(n).map(Target::Node))
+            .collect::<Result<Vec<_>>>()?;
         observe_all(&Hand::of(&cx)?, targets, &facts::named(&words(facts)?)?)
     }
 
@@ -320,6 +335,22 @@ pub(crate) mod node {
         ask(&cx, "calico_mtu", &node)
     }
 
+    /// Returns the rules of a node's firewall that would drop a packet, those of Calico and kube-proxy left out.
+    ///
+    /// `packet`: `#{ hook: "input"|"forward"|"output", protocol, port, source, destination, in_device, out_device }`; without a
+    /// protocol it stands for all traffic between two addresses. Shape: `#{ backend, table, chain, rule, packets, certain }`;
+    /// `certain` means that every condition of the rule was understood and holds. Source: `iptables-save -c` and
+    /// `nft list ruleset`. Effect: read, root. Errors: as `node::routes`; a missing `nft` is no error.
+    /// ```rhai
+    /// let vxlan = #{ hook: "input", protocol: "udp", port: 4789, source: "198.18.0.2" };
+    /// assert(node::dropping_rules("kworker-1", vxlan).is_empty());
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn dropping_rules(cx: NativeCallContext<'_>, node: Dynamic, packet: Map) -> Result<Dynamic> {
+        let packet = read_packet(&packet)?;
+        drops(&Hand::of(&cx)?, Target::Node(name_of(&node)?), &packet)
+    }
+
     /// Returns the offload settings of a device on a node, as an object from feature to its line.
     ///
     /// Shape: as the parser `ethtool_k`. Source: `ethtool -k DEV`. Effect: read. Errors: as `node::routes`.
@@ -338,14 +369,80 @@ pub(crate) mod node {
     }
 }
 
+fn read_packet(map: &Map) -> Result<Packet> {
+    let text = |key: &str| map.get(key).and_then(|v| v.clone().into_string().ok());
+    let address = |key: &str| {
+        let address = text(key).map(|t| t.parse().map_err(|_| fail(format!("`{t}` is not an address"))));
+        address.transpose()
+    };
+    let known = [
+        "hook",
+        "protocol",
+        "port",
+        "source",
+        "destination",
+        "in_device",
+        "out_device",
+    ];
+    if let Some(key) = map.keys().find(|k| !known.contains(&k.as_str())) {
+        return Err(fail(format!("a packet has no `{key}`; it has {}", known.join(", "))));
+    }
+    let hook = text("hook").and_then(|h| Hook::read(&h));
+    Ok(Packet {
+        hook: hook.ok_or_else(|| fail("the hook of a packet is input, forward or output"))?,
+        protocol: text("protocol"),
+        port: map.get("port").and_then(|p| u16::try_from(p.as_int().ok()?).ok()),
+        source: address("source")?,
+        destination: address("destination")?,
+        in_device: text("in_device"),
+        out_device: text("out_device"),
+    })
+}
+
+/// Both backends; each dump is asked once in a run and parsed here without going through script values.
+fn drops(hand: &Hand, target: Target, packet: &Packet) -> Result<Dynamic> {
+    let fact = |name: &str| facts::by_name(name).ok_or_else(|| fail(format!("no fact `{name}`")));
+    let answers = hand.ask(
+        vec![
+            fact("iptables")?.question(target.clone()),
+            fact("nft")?.question(target),
+        ],
+        false,
+    )?;
+    let [iptables, nft] = &answers[..] else {
+        return Err(fail("the world gave no answer"));
+    };
+    let text = facts::said(iptables, "the iptables rules", Exit::Fails)?;
+    let dump = iptables_save::parse(&text)
+        .map_err(|e| fail(format!("`iptables-save -c`: {e} (raw output: {})", iptables.id)))?;
+    let mut found = firewall::iptables_drops(&dump, packet);
+    let mut evidence = vec![iptables.id];
+    // Without the tool there are no nftables rules of a firewall either, as far as this node can tell.
+    if let Ok(text) = facts::said(nft, "the nftables rules", Exit::Fails) {
+        let ruleset =
+            nft_ruleset::parse(&text).map_err(|e| fail(format!("`nft list ruleset`: {e} (raw output: {})", nft.id)))?;
+        found.extend(firewall::nft_drops(&ruleset, packet));
+        evidence.push(nft.id);
+    }
+    let found = serde_json::to_value(found).map_err(|e| fail(e.to_string()))?;
+    Ok(to_script(found, true, &evidence))
+}
+
 /// The route towards an address, computed from the routes and kept as evidence of its own.
 pub(super) fn route_lookup(hand: &Hand, target: Target, address: &str) -> Result<Dynamic> {
-    let wanted: IpAddr = address.parse().map_err(|_| fail(format!("`{address}` is not an address")))?;
+    let wanted: IpAddr = address
+        .parse()
+        .map_err(|_| fail(format!("`{address}` is not an address")))?;
     let fact = facts::by_name("routes").ok_or_else(|| fail("no fact `routes`"))?;
     let source = hand.ask_one(fact.question(target.clone()))?;
     let text = facts::said(&source, "the routes", Exit::Fails)?;
     let routes = facts::parse("ip_route", &text).map_err(fail)?;
-    let best = routes.as_array().into_iter().flatten().filter_map(|r| Some((rank(r, wanted)?, r))).max_by_key(|(rank, _)| *rank);
+    let best = routes
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|r| Some((rank(r, wanted)?, r)))
+        .max_by_key(|(rank, _)| *rank);
     let route = best.map(|(_, r)| r.clone()).unwrap_or(Value::Null);
     let question = facts::command(
         target,
@@ -357,8 +454,16 @@ pub(super) fn route_lookup(hand: &Hand, target: Target, address: &str) -> Result
         Question::Command(_) => format!("from {}: {route}", source.id),
         _ => String::new(),
     };
-    let output = Output { stdout: Raw::from(known), stderr: Raw::default(), exit: 0, cut_bytes: 0 };
-    let derived = hand.session.derive(question, Answer::new(Outcome::Output(output), Via::Derived, source.answer.at));
+    let output = Output {
+        stdout: Raw::from(known),
+        stderr: Raw::default(),
+        exit: 0,
+        cut_bytes: 0,
+    };
+    let derived = hand.session.derive(
+        question,
+        Answer::new(Outcome::Output(output), Via::Derived, source.answer.at),
+    );
     Ok(to_script(route, true, &[source.id, derived.id]))
 }
 

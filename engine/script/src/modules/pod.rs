@@ -25,7 +25,10 @@ pub(super) fn reference_of(pod: &Dynamic) -> Result<PodRef> {
     match (meta["namespace"].as_str(), meta["name"].as_str(), text.as_str()) {
         (Some(namespace), Some(name), _) => Ok(PodRef::new(namespace, name)),
         (_, _, Some(text)) => reference(text),
-        _ => Err(fail(format!("a pod is namespace/name or its object, not {}", pod.type_name()))),
+        _ => Err(fail(format!(
+            "a pod is namespace/name or its object, not {}",
+            pod.type_name()
+        ))),
     }
 }
 
@@ -45,7 +48,10 @@ pub(crate) mod pod {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn observe(cx: NativeCallContext<'_>, pods: Array, facts: Array) -> Result<()> {
-        let targets = pods.iter().map(|p| reference_of(p).map(Target::Pod)).collect::<Result<Vec<_>>>()?;
+        let targets = pods
+            .iter()
+            .map(|p| reference_of(p).map(Target::Pod))
+            .collect::<Result<Vec<_>>>()?;
         let facts = facts::named(&words(facts)?)?;
         if let Some(fact) = facts.iter().find(|f| f.on == On::Node) {
             return Err(fail(format!("`{}` is a fact of nodes", fact.name)));

@@ -6,6 +6,7 @@ mod protocol;
 mod syntax;
 
 use crate::ParseError;
+use protocol::Templates;
 use serde::Serialize;
 use syntax::Statement;
 
@@ -31,21 +32,21 @@ pub struct BirdConfig {
 pub fn parse(text: &str) -> Result<BirdConfig, ParseError> {
     let statements = syntax::statements(text)?;
     let mut config = BirdConfig::default();
-    let templates: Vec<&Statement> = statements.iter().filter(|s| s.text.starts_with("template ")).collect();
+    let mut templates = Templates::new(&statements);
     for statement in &statements {
-        config.statement(statement, &templates);
+        config.statement(statement, &mut templates)?;
     }
     Ok(config)
 }
 
 impl BirdConfig {
-    fn statement(&mut self, statement: &Statement, templates: &[&Statement]) {
+    fn statement(&mut self, statement: &Statement, templates: &mut Templates<'_>) -> Result<(), ParseError> {
         let text = statement.text.as_str();
         let keyword = text.split(' ').next().unwrap_or_default();
         match keyword {
-            "protocol" => self.protocols.extend(Protocol::new(statement, templates)),
-            "template" => self.templates.extend(Protocol::new(statement, templates)),
-            "filter" | "function" if statement.block.is_some() => self.filters.push(Filter::new(statement)),
+            "protocol" => self.protocols.push(Protocol::new(statement, templates)?),
+            "template" => self.templates.push(Protocol::new(statement, templates)?),
+            "filter" | "function" if statement.block.is_some() => self.filters.push(Filter::new(statement)?),
             "include" => self
                 .includes
                 .push(text["include".len()..].trim().trim_matches('"').to_owned()),
@@ -54,6 +55,7 @@ impl BirdConfig {
                 None => self.options.push(statement.flat()),
             },
         }
+        Ok(())
     }
 }
 

@@ -1,6 +1,8 @@
 use super::filter::{Rule, rules};
 use super::syntax::Statement;
+use crate::ParseError;
 use serde::Serialize;
+use std::collections::HashMap;
 
 /// A protocol, or a template for some. What a template sets is in force where the protocol does not say otherwise.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
@@ -64,28 +66,65 @@ pub struct StaticRoute {
     pub target: String,
 }
 
+/// The templates of a file by name.
+pub(super) struct Templates<'a> {
+    by_name: HashMap<&'a str, &'a Statement>,
+    /// How many statements protocols have taken over so far.
+    taken: usize,
+}
+
+/// A mesh of 5,000 nodes takes over 60,000. The limit is for files that were made to hurt.
+const MAX_TAKEN: usize = 1_000_000;
+/// Templates use templates, in a ring if someone writes it so.
+const MAX_CHAIN: usize = 10;
+
+impl<'a> Templates<'a> {
+    pub(super) fn new(statements: &'a [Statement]) -> Self {
+        let templates = statements.iter().filter(|s| s.text.starts_with("template "));
+        let by_name = templates.filter_map(|s| Some((header(&s.text)?.1?, s))).collect();
+        Templates { by_name, taken: 0 }
+    }
+
+    /// The template of that name and those that it uses, the nearest first.
+    fn chain(&mut self, name: Option<&str>, user: &Statement) -> Result<Vec<&'a Statement>, ParseError> {
+        let mut chain = Vec::new();
+        let mut next = name.and_then(|n| self.by_name.get(n));
+        while let Some(template) = next.filter(|_| chain.len() < MAX_CHAIN) {
+            self.taken += template.block.as_ref().map_or(0, Vec::len);
+            chain.push(*template);
+            next = header(&template.text).and_then(|h| self.by_name.get(h.2?));
+        }
+        if self.taken > MAX_TAKEN {
+            return Err(ParseError::new(
+                user.line,
+                &user.text,
+                "templates that are not this large in all",
+            ));
+        }
+        Ok(chain)
+    }
+}
+
 impl Protocol {
     /// `protocol bgp Mesh_198_18_0_2 from bgp_template { ... }`
-    pub(super) fn new(statement: &Statement, templates: &[&Statement]) -> Option<Self> {
-        let (kind, name, template) = header(&statement.text)?;
+    pub(super) fn new(statement: &Statement, templates: &mut Templates<'_>) -> Result<Self, ParseError> {
+        let expected = || {
+            ParseError::new(
+                statement.line,
+                &statement.text,
+                "`protocol KIND [NAME] [from TEMPLATE]`",
+            )
+        };
+        let (kind, name, template) = header(&statement.text).ok_or_else(expected)?;
         let mut protocol = Protocol {
             kind: kind.to_owned(),
             ..Protocol::default()
         };
         protocol.bgp = (kind == "bgp").then(Bgp::default);
-        // Templates use templates; a ring of them is not followed for ever.
-        let mut chain = vec![statement];
-        let mut wanted = template;
-        while let Some(name) = wanted.filter(|_| chain.len() <= templates.len()) {
-            let parent = templates
-                .iter()
-                .find(|t| header(&t.text).is_some_and(|h| h.1 == Some(name)));
-            wanted = parent.and_then(|t| header(&t.text)?.2);
-            chain.extend(parent);
+        for template in templates.chain(template, statement)?.into_iter().rev() {
+            protocol.statements(template.block.as_deref().unwrap_or_default())?;
         }
-        for part in chain.iter().rev() {
-            protocol.statements(part.block.as_deref().unwrap_or_default());
-        }
+        protocol.statements(statement.block.as_deref().unwrap_or_default())?;
         protocol.name = name.map(str::to_owned);
         protocol.template = template.map(str::to_owned);
         let own = statement.block.iter().flatten().map(Statement::flat);
@@ -98,18 +137,18 @@ impl Protocol {
                 }
             })
             .collect();
-        Some(protocol)
+        Ok(protocol)
     }
 
-    fn statements(&mut self, block: &[Statement]) {
+    fn statements(&mut self, block: &[Statement]) -> Result<(), ParseError> {
         for statement in block {
             let text = statement.text.as_str();
             let words: Vec<&str> = text.split(' ').collect();
             match words[..] {
                 // Channels of BIRD 2: `ipv4 { import all; }`.
-                ["ipv4" | "ipv6"] => self.statements(statement.block.as_deref().unwrap_or_default()),
-                ["import", ..] => (self.import, self.import_rules) = filter(statement),
-                ["export", ..] => (self.export, self.export_rules) = filter(statement),
+                ["ipv4" | "ipv6"] => self.statements(statement.block.as_deref().unwrap_or_default())?,
+                ["import", ..] => (self.import, self.import_rules) = filter(statement)?,
+                ["export", ..] => (self.export, self.export_rules) = filter(statement)?,
                 ["scan", "time", time] => self.scan_time_s = time.parse().ok(),
                 ["graceful", "restart", ..] if words.get(2) != Some(&"time") => {
                     self.graceful_restart = is_on(&words[2..])
@@ -132,6 +171,7 @@ impl Protocol {
                 }
             }
         }
+        Ok(())
     }
 }
 
@@ -195,12 +235,11 @@ fn endpoint(words: &[&str]) -> (Option<String>, Option<u16>, Option<u32>) {
 }
 
 /// `import all`, `export filter NAME`, `import filter { ... }`, `export where ...`
-fn filter(statement: &Statement) -> (Option<String>, Vec<Rule>) {
+fn filter(statement: &Statement) -> Result<(Option<String>, Vec<Rule>), ParseError> {
     let what = statement.text.split_once(' ').map_or("", |(_, what)| what);
     let name = what.strip_prefix("filter ").unwrap_or(what).trim_matches('\'');
-    let mut found = Vec::new();
-    rules(statement.block.as_deref().unwrap_or_default(), &[], None, &mut found);
-    (Some(name.to_owned()).filter(|n| !n.is_empty()), found)
+    let found = rules(statement.block.as_deref().unwrap_or_default())?;
+    Ok((Some(name.to_owned()).filter(|n| !n.is_empty()), found))
 }
 
 /// A switch is on unless it says otherwise.

@@ -5,6 +5,8 @@ use crate::ParseError;
 /// `words;` or `words { statements }`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Statement {
+    /// The line it ends on, or opens its block on; 1-based.
+    pub(super) line: usize,
     /// With single blanks between words.
     pub(super) text: String,
     /// The comment behind it, on its last line.
@@ -32,8 +34,10 @@ pub(super) fn statements(text: &str) -> Result<Vec<Statement>, ParseError> {
     let mut open: Vec<Vec<Statement>> = vec![Vec::new()];
     let mut words = String::new();
     let mut in_comment = false;
+    let mut line_number = 0;
     for (index, line) in text.lines().enumerate() {
         let mut ended = false;
+        line_number = index + 1;
         for token in Tokens::new(line, in_comment) {
             match token {
                 Token::CommentOpen => in_comment = true,
@@ -55,20 +59,24 @@ pub(super) fn statements(text: &str) -> Result<Vec<Statement>, ParseError> {
                 }
                 Token::Punctuation(b';') => {
                     ended = true;
-                    push(&mut open, &mut words, None);
+                    push(&mut open, &mut words, line_number, None);
                 }
                 Token::Punctuation(b'{') => {
                     if open.len() > MAX_DEPTH {
-                        return Err(ParseError::new(index + 1, line, "blocks that are not nested this deep"));
+                        return Err(ParseError::new(
+                            line_number,
+                            line,
+                            "blocks that are not nested this deep",
+                        ));
                     }
-                    push(&mut open, &mut words, Some(Vec::new()));
+                    push(&mut open, &mut words, line_number, Some(Vec::new()));
                     open.push(Vec::new());
                 }
                 Token::Punctuation(_) => {
                     ended = true;
-                    push(&mut open, &mut words, None);
+                    push(&mut open, &mut words, line_number, None);
                     let block = open.pop().filter(|_| !open.is_empty());
-                    let block = block.ok_or_else(|| ParseError::new(index + 1, line, "no `}` without its `{`"))?;
+                    let block = block.ok_or_else(|| ParseError::new(line_number, line, "no `}` without its `{`"))?;
                     if let Some(owner) = open.last_mut().and_then(|l| l.last_mut()) {
                         owner.block = Some(block);
                     }
@@ -76,7 +84,7 @@ pub(super) fn statements(text: &str) -> Result<Vec<Statement>, ParseError> {
             }
         }
     }
-    push(&mut open, &mut words, None);
+    push(&mut open, &mut words, line_number, None);
     match open.pop() {
         Some(statements) if open.is_empty() => Ok(statements),
         _ => Err(ParseError::new(
@@ -87,12 +95,13 @@ pub(super) fn statements(text: &str) -> Result<Vec<Statement>, ParseError> {
     }
 }
 
-fn push(open: &mut [Vec<Statement>], words: &mut String, block: Option<Vec<Statement>>) {
+fn push(open: &mut [Vec<Statement>], words: &mut String, line: usize, block: Option<Vec<Statement>>) {
     let text = std::mem::take(words);
     if let Some(list) = open.last_mut()
         && (!text.is_empty() || block.is_some())
     {
         list.push(Statement {
+            line,
             text,
             comment: None,
             block,
@@ -150,16 +159,21 @@ impl<'a> Iterator for Tokens<'a> {
             self.in_comment = true;
             return Some(Token::CommentOpen);
         }
-        let mut quote = None;
-        let end = self.rest.bytes().position(|b| match quote {
-            Some(open) => {
-                quote = Some(open).filter(|_| b != open);
-                false
+        // What is opened inside of a word: a string, or the lengths in a pattern such as `10.0.0.0/8{16,32}`.
+        let mut closing = None;
+        let mut before = b' ';
+        let end = self.rest.bytes().position(|byte| {
+            let previous = std::mem::replace(&mut before, byte);
+            if closing.is_some() {
+                closing = closing.filter(|c| *c != byte);
+                return false;
             }
-            None => {
-                quote = matches!(b, b'"' | b'\'').then_some(b);
-                b.is_ascii_whitespace() || matches!(b, b';' | b'{' | b'}' | b'#')
-            }
+            closing = match byte {
+                b'"' | b'\'' => Some(byte),
+                b'{' if previous.is_ascii_digit() => Some(b'}'),
+                _ => None,
+            };
+            closing.is_none() && (byte.is_ascii_whitespace() || matches!(byte, b';' | b'{' | b'}' | b'#'))
         });
         Some(Token::Word(self.take(end.unwrap_or(self.rest.len()))))
     }

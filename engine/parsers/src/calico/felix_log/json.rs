@@ -9,14 +9,16 @@ pub(super) fn entry(line: &str) -> Option<Entry<'_>> {
     let level = take(&["level", "severity"]).map(|l| l.to_ascii_lowercase());
     let message = take(&["msg", "message"])?;
     let pid = take(&["pid"]).and_then(|p| p.parse().ok());
+    let component = take(&["component", "logger"]);
     let mut fields = std::collections::BTreeMap::new();
     fields.extend(object.into_iter().map(|(key, value)| (key, text(value))));
-    // The entry borrows from the line, so the time is found again there.
-    let time = time.and_then(|t| line.find(&t).map(|at| &line[at..at + t.len()]));
+    let time = time.and_then(|t| found(line, &t));
+    let component = component.and_then(|c| found(line, &c));
     Some(Entry {
         time,
         level,
         pid,
+        component,
         message,
         fields,
         ..Entry::default()
@@ -28,4 +30,9 @@ fn text(value: Value) -> String {
         Value::String(text) => text,
         other => other.to_string(),
     }
+}
+
+/// The entry borrows from the line, so a word that was read is found again there.
+fn found<'a>(line: &'a str, word: &str) -> Option<&'a str> {
+    line.find(word).map(|at| &line[at..at + word.len()])
 }

@@ -29,7 +29,7 @@ pub(super) fn parse_rule(line: &str) -> Option<Rule<'_>> {
         reader.option(&mut rule, word)?;
     }
     reader.close_module(&mut rule);
-    Some(rule)
+    (!reader.words.unclosed).then_some(rule)
 }
 
 struct Reader<'a> {

@@ -4,11 +4,17 @@ use std::borrow::Cow;
 pub(super) struct Words<'a> {
     line: &'a str,
     at: usize,
+    /// A quote was opened and never closed: the line was cut off.
+    pub(super) unclosed: bool,
 }
 
 impl<'a> Words<'a> {
     pub(super) fn new(line: &'a str) -> Self {
-        Words { line, at: 0 }
+        Words {
+            line,
+            at: 0,
+            unclosed: false,
+        }
     }
 
     pub(super) fn next(&mut self) -> Option<&'a str> {
@@ -18,7 +24,7 @@ impl<'a> Words<'a> {
     }
 
     /// Where the next word starts and ends.
-    fn peek(&self) -> Option<(usize, usize)> {
+    fn peek(&mut self) -> Option<(usize, usize)> {
         let bytes = self.line.as_bytes();
         let mut start = self.at;
         while *bytes.get(start)? == b' ' {
@@ -26,7 +32,9 @@ impl<'a> Words<'a> {
         }
         let mut end = start;
         if bytes[start] == b'"' {
-            end = closing_quote(bytes, start);
+            let closing = closing_quote(bytes, start);
+            self.unclosed |= closing.is_none();
+            end = closing.unwrap_or(bytes.len());
         }
         while bytes.get(end).is_some_and(|b| *b != b' ') {
             end += 1;
@@ -62,17 +70,16 @@ fn is_option(word: &str) -> bool {
     }
 }
 
-/// The position after the quote that closes the one at `open`; the end of the line if there is none.
-fn closing_quote(bytes: &[u8], open: usize) -> usize {
+/// The position after the quote that closes the one at `open`.
+fn closing_quote(bytes: &[u8], open: usize) -> Option<usize> {
     let mut at = open + 1;
-    while let Some(byte) = bytes.get(at) {
-        match byte {
-            b'"' => return at + 1,
+    loop {
+        match bytes.get(at)? {
+            b'"' => return Some(at + 1),
             b'\\' => at += 2,
             _ => at += 1,
         }
     }
-    bytes.len()
 }
 
 /// Takes the quotes off; a copy is made only where something was escaped.
