@@ -10,6 +10,8 @@ pub mod mtr;
 pub mod nc;
 pub mod nslookup;
 pub mod packet;
+mod packet_layers;
+pub mod pcap;
 pub mod ping;
 pub mod pod_sandbox_event;
 pub mod resolv_conf;
@@ -132,5 +134,12 @@ pub(crate) const PARSERS: &[Parser] = &[
         versions: &["wireguard-tools 1.0"],
         returns: "list of devices: name, listening_port, fwmark, peers {endpoint, allowed_ips, latest_handshake_s, received_bytes}",
         parse: |text| to_json(wg_show::parse(text)),
+    },
+    Parser {
+        name: "pcap",
+        command: "tcpdump -nn -c 20 -w - -i NAME | base64",
+        versions: &["pcap 2.4", "pcapng 1.0"],
+        returns: "format, packets {time_s, src, dst, protocol, tcp_flags, icmp, mtu, vni, wireguard, inner}, truncated",
+        parse: |text| to_json(pcap::parse(text)),
     },
 ];
