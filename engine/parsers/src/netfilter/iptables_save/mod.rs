@@ -1,0 +1,236 @@
+//! `iptables-save`, `ip6tables-save`, with and without `-c`, in both backends.
+//!
+//! The value borrows from the text: a busy node has 100,000 rules, and a copy of each word would cost more than reading
+//! them. A rule keeps every word it has; `text` is the rule as printed, for showing it as evidence.
+
+mod rule;
+mod words;
+
+use crate::{ParseError, Unparsed};
+use rule::parse_rule;
+use serde::Serialize;
+use std::collections::HashMap;
+
+/// What `iptables-save` printed. An empty output is a dump without tables: the node uses the other backend.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct IptablesSave<'a> {
+    /// Which kernel interface the command spoke to, from its header; `null` without a header.
+    pub backend: Option<Backend>,
+    /// The version of the command: `1.8.9`.
+    pub version: Option<&'a str>,
+    /// `ip6tables-save` prints `inet6`, `iptables-save` prints `inet`.
+    pub family: Option<Family>,
+    pub tables: Vec<Table<'a>>,
+    /// Other comment lines: the command warns there about tables of the other backend.
+    pub warnings: Vec<&'a str>,
+    /// Lines inside of a table that are neither chain nor rule.
+    pub unparsed: Vec<Unparsed>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Backend {
+    Nft,
+    Legacy,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Family {
+    Inet,
+    Inet6,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Table<'a> {
+    /// `filter`, `nat`, `mangle`, `raw`, `security`.
+    pub name: &'a str,
+    /// Whether the closing `COMMIT` was there: without it the output was cut off.
+    pub committed: bool,
+    pub chains: Vec<Chain<'a>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct Chain<'a> {
+    pub name: &'a str,
+    /// `ACCEPT` or `DROP` for base chains, `null` for all others.
+    pub policy: Option<&'a str>,
+    pub packets: Option<u64>,
+    pub bytes: Option<u64>,
+    /// In evaluation order.
+    pub rules: Vec<Rule<'a>>,
+}
+
+/// One rule. Parts that it does not name are `null`, which means "any".
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct Rule<'a> {
+    pub chain: &'a str,
+    /// Packets that matched, with `-c` only.
+    pub packets: Option<u64>,
+    pub bytes: Option<u64>,
+    /// `-s`, a CIDR.
+    pub source: Option<Operand<'a>>,
+    pub destination: Option<Operand<'a>>,
+    /// A name (`tcp`, `ipencap`) or a number.
+    pub protocol: Option<Operand<'a>>,
+    /// A name; a trailing `+` means "starts with".
+    pub in_interface: Option<Operand<'a>>,
+    pub out_interface: Option<Operand<'a>>,
+    /// One entry per option of a match module, in order; all of them have to hold. Comments are not in here.
+    pub matches: Vec<Match<'a>>,
+    pub comments: Vec<std::borrow::Cow<'a, str>>,
+    /// `-j`: the target, or the chain that returns to here.
+    pub jump: Option<&'a str>,
+    /// `-g`: the chain that returns to the caller of this one.
+    pub goto: Option<&'a str>,
+    /// Options of the target: `set-xmark` `0x0/0x20000`.
+    pub target_options: Vec<TargetOption<'a>>,
+    /// The rule as printed, without counters.
+    pub text: &'a str,
+}
+
+/// A value of the packet header that a rule asks for, or asks not to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Operand<'a> {
+    pub value: &'a str,
+    pub negated: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Match<'a> {
+    /// The module: `set`, `conntrack`, `mark`; the protocol for its own options.
+    pub module: &'a str,
+    /// Without the dashes; `null` for a module used without options.
+    pub option: Option<&'a str>,
+    /// The words after the option as printed, without quotes; `null` for a flag.
+    pub value: Option<std::borrow::Cow<'a, str>>,
+    pub negated: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TargetOption<'a> {
+    pub option: &'a str,
+    pub value: Option<std::borrow::Cow<'a, str>>,
+}
+
+/// Reads the output of `iptables-save` or `ip6tables-save`.
+///
+/// Shape: tables, in them chains, in them rules, each in the order printed. Counters are packets and bytes since the
+/// rule was made. A line outside of tables that is no comment is an error; inside of one it is kept in `unparsed`.
+pub fn parse(text: &str) -> Result<IptablesSave<'_>, ParseError> {
+    let mut dump = IptablesSave::default();
+    let mut open: Option<OpenTable<'_>> = None;
+    for (index, line) in text.lines().enumerate() {
+        let line = line.trim_ascii_end();
+        let table = match (line.as_bytes().first(), &mut open) {
+            (None, _) => continue,
+            (Some(b'#'), _) => {
+                dump.comment(line);
+                continue;
+            }
+            (Some(b'*'), _) => {
+                dump.tables.extend(open.take().map(|t| t.table));
+                open = Some(OpenTable::new(&line[1..]));
+                continue;
+            }
+            (Some(_), Some(table)) => table,
+            (Some(_), None) => return Err(ParseError::new(index + 1, line, "`*table`, `# comment` or nothing")),
+        };
+        if line == "COMMIT" {
+            table.table.committed = true;
+            dump.tables.extend(open.take().map(|t| t.table));
+        } else if !table.line(line) {
+            dump.unparsed.push(Unparsed::new(index + 1, line));
+        }
+    }
+    dump.tables.extend(open.map(|t| t.table));
+    Ok(dump)
+}
+
+impl<'a> IptablesSave<'a> {
+    /// `# Generated by iptables-save v1.8.9 (nf_tables) on Tue Nov 24 16:31:14 2026`; 1.8 marks nft only.
+    fn comment(&mut self, line: &'a str) {
+        let text = line.trim_start_matches(['#', ' ']);
+        if let Some((command, rest)) = text.strip_prefix("Generated by ").and_then(|t| t.split_once(" v")) {
+            self.family = Some(if command.starts_with("ip6") {
+                Family::Inet6
+            } else {
+                Family::Inet
+            });
+            self.version = rest.split(' ').next();
+            self.backend = Some(if rest.contains("(nf_tables)") {
+                Backend::Nft
+            } else {
+                Backend::Legacy
+            });
+        } else if !text.starts_with("Completed on") && !text.is_empty() {
+            self.warnings.push(text);
+        }
+    }
+}
+
+/// A table being read. Rules of one chain follow each other, so the last chain is nearly always the next one too.
+struct OpenTable<'a> {
+    table: Table<'a>,
+    index: HashMap<&'a str, usize>,
+    last: usize,
+}
+
+impl<'a> OpenTable<'a> {
+    fn new(name: &'a str) -> Self {
+        let table = Table {
+            name,
+            committed: false,
+            chains: Vec::new(),
+        };
+        OpenTable {
+            table,
+            index: HashMap::new(),
+            last: 0,
+        }
+    }
+
+    /// Takes one line; `false` if it is neither chain nor rule.
+    fn line(&mut self, line: &'a str) -> bool {
+        if let Some(declaration) = line.strip_prefix(':') {
+            return self.declare(declaration).is_some();
+        }
+        let Some(rule) = parse_rule(line) else { return false };
+        let at = self.chain(rule.chain);
+        if let Some(chain) = self.table.chains.get_mut(at) {
+            chain.rules.push(rule);
+        }
+        true
+    }
+
+    /// `FORWARD ACCEPT [0:0]`, `cali-FORWARD - [0:0]`
+    fn declare(&mut self, declaration: &'a str) -> Option<()> {
+        let mut words = declaration.split_ascii_whitespace();
+        let (name, policy) = (words.next()?, words.next()?);
+        let counters = match words.next() {
+            Some(word) => Some(words::counters(word.strip_prefix('[')?.strip_suffix(']')?)?),
+            None => None,
+        };
+        let at = self.chain(name);
+        let chain = self.table.chains.get_mut(at)?;
+        chain.policy = (policy != "-").then_some(policy);
+        (chain.packets, chain.bytes) = counters.unzip();
+        Some(())
+    }
+
+    fn chain(&mut self, name: &'a str) -> usize {
+        if self.table.chains.get(self.last).is_none_or(|c| c.name != name) {
+            self.last = *self.index.entry(name).or_insert_with(|| {
+                self.table.chains.push(Chain {
+                    name,
+                    ..Chain::default()
+                });
+                self.table.chains.len() - 1
+            });
+        }
+        self.last
+    }
+}
+
+#[cfg(test)]
+mod tests;
