@@ -12,6 +12,7 @@ pub mod kernel;
 pub mod netfilter;
 pub mod probe;
 mod registry;
+mod text;
 
 pub use error::{ParseError, Unparsed};
 pub use registry::{Parser, parsers};

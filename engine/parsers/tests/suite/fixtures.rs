@@ -1,0 +1,168 @@
+//! Walks `tests/fixtures/parsers/<parser>/<case>.{out,json,toml}`: what each parser makes of each output.
+//!
+//! `.out` is the output, byte for byte. `.json` is the value it gives, or `{"$error": {line, text, expected}}`.
+//! `.toml` says where it is from: `command`, `version` (one of the parser's own list) and `origin` (`captured` or
+//! `handmade`), and may have a `note`. `UPDATE_FIXTURES=1` writes the `.json` files again; read every changed line.
+
+use runbook_parsers::{Parser, parsers};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/parsers")
+}
+
+/// The outputs of a parser by case.
+pub(crate) fn outputs(parser: &str) -> BTreeMap<String, String> {
+    let folder = root().join(parser);
+    let cases = names(&folder)
+        .into_iter()
+        .filter_map(|name| name.strip_suffix(".out").map(str::to_owned));
+    cases
+        .map(|case| (case.clone(), read(&folder.join(format!("{case}.out")))))
+        .collect()
+}
+
+fn names(folder: &Path) -> BTreeSet<String> {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return BTreeSet::new();
+    };
+    entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+fn read(path: &Path) -> String {
+    // Tools print what they got: bytes that are no UTF-8 are replaced before a parser sees them.
+    let bytes = std::fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn value(parser: &Parser, text: &str) -> Value {
+    match (parser.parse)(text) {
+        Ok(value) => value,
+        Err(e) => json!({ "$error": { "line": e.line, "text": e.text, "expected": e.expected } }),
+    }
+}
+
+#[test]
+fn every_output_gives_its_value() {
+    let update = std::env::var_os("UPDATE_FIXTURES").is_some_and(|v| v == "1");
+    let mut wrong = Vec::new();
+    for parser in parsers() {
+        for (case, text) in outputs(parser.name) {
+            let path = root().join(parser.name).join(format!("{case}.json"));
+            let actual = format!("{:#}\n", value(parser, &text));
+            if update {
+                std::fs::write(&path, &actual).unwrap();
+            } else if std::fs::read_to_string(&path).unwrap_or_default() != actual {
+                wrong.push(format!("{}/{case}: got {actual}", parser.name));
+            }
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "UPDATE_FIXTURES=1 accepts, after reading:\n{}",
+        wrong.join("\n")
+    );
+}
+
+#[test]
+fn every_parser_has_fixtures_and_every_file_has_a_place() {
+    let known: BTreeSet<String> = parsers().map(|p| p.name.to_owned()).collect();
+    let mut wrong: Vec<String> = names(&root())
+        .difference(&known)
+        .map(|folder| format!("{folder}: no parser of that name"))
+        .collect();
+    for parser in parsers() {
+        let folder = root().join(parser.name);
+        let files = names(&folder);
+        let cases: BTreeSet<&str> = files.iter().filter_map(|f| f.strip_suffix(".out")).collect();
+        if cases.is_empty() {
+            wrong.push(format!("{}: no fixtures", parser.name));
+        }
+        for file in &files {
+            match file.rsplit_once('.') {
+                Some((case, "out" | "json" | "toml")) if cases.contains(case) => {}
+                _ => wrong.push(format!("{}/{file}: belongs to no `.out`", parser.name)),
+            }
+        }
+        for case in cases {
+            wrong.extend(origin_faults(parser, &folder, case));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What is wrong with the `.toml` of a case. Its lines are `key = "value"`, no more TOML than that.
+fn origin_faults(parser: &Parser, folder: &Path, case: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(folder.join(format!("{case}.toml"))).unwrap_or_default();
+    let fields: BTreeMap<&str, &str> = text
+        .lines()
+        .filter_map(|line| line.split_once(" = "))
+        .map(|(key, value)| (key, value.trim_matches(['"', '\''])))
+        .collect();
+    let mut wrong = Vec::new();
+    let mut check = |holds: bool, what: String| {
+        if !holds {
+            wrong.push(format!("{}/{case}.toml: {what}", parser.name));
+        }
+    };
+    check(
+        fields.get("command").is_some_and(|c| !c.is_empty()),
+        "no `command`".into(),
+    );
+    check(
+        matches!(fields.get("origin"), Some(&"captured" | &"handmade")),
+        "`origin` is `captured` or `handmade`".into(),
+    );
+    let version = fields.get("version").copied().unwrap_or_default();
+    check(
+        parser.versions.contains(&version),
+        format!("`version` is one of {:?}, not `{version}`", parser.versions),
+    );
+    wrong
+}
+
+/// Pairs `<case>.out` and `<case>-json.out` are the same moment in both forms: the values are the same, but for what
+/// only one form says.
+#[test]
+fn text_and_json_say_the_same() {
+    const ONLY_ONE: &[&str] = &[
+        "link_netns",
+        "link_netnsid",
+        "rx_missed",
+        "rx_over_errors",
+        "mtu_lock",
+        // As printed, so never the same.
+        "details",
+        "settings",
+        // tc rounds in one form only.
+        "burst_bytes",
+    ];
+    let mut pairs = 0;
+    for parser in parsers() {
+        let outputs = outputs(parser.name);
+        for (case, text) in &outputs {
+            let Some(json) = outputs.get(&format!("{case}-json")) else {
+                continue;
+            };
+            let (mut left, mut right) = (value(parser, text), value(parser, json));
+            without(&mut left, ONLY_ONE);
+            without(&mut right, ONLY_ONE);
+            assert_eq!(left, right, "{}/{case}", parser.name);
+            pairs += 1;
+        }
+    }
+    assert!(pairs > 5, "only {pairs} pairs");
+}
+
+fn without(value: &mut Value, keys: &[&str]) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|v| without(v, keys)),
+        Value::Object(fields) => {
+            fields.retain(|key, _| !keys.contains(&key.as_str()));
+            fields.values_mut().for_each(|v| without(v, keys));
+        }
+        _ => {}
+    }
+}

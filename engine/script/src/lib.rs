@@ -1,0 +1,21 @@
+//! The Rhai host: modules, limits, plans, and script errors with their place.
+
+mod data;
+mod docs;
+mod engine;
+mod error;
+mod facts;
+mod firewall;
+mod host;
+mod library;
+mod lint;
+mod modules;
+mod runbook;
+mod steps;
+
+pub use docs::{FunctionDoc, ModuleDoc, definitions, module_docs};
+pub use error::{Place, ScriptError};
+pub use host::{Ended, Host};
+pub use library::{Library, LoadError, Origin, Source};
+pub use lint::Lint;
+pub use runbook::{Param, ParamKind, PlannedStep, Runbook};

@@ -1,0 +1,20 @@
+//! The modules that scripts call, each thin over the session, the parsers and the model.
+
+mod calico;
+mod kube;
+mod measure;
+mod node;
+mod parse;
+mod pod;
+
+use rhai::Engine;
+
+pub(crate) fn register(engine: &mut Engine) {
+    calico::register_types(engine);
+    engine.register_static_module("kube", rhai::exported_module!(kube::kube).into());
+    engine.register_static_module("node", rhai::exported_module!(node::node).into());
+    engine.register_static_module("pod", rhai::exported_module!(pod::pod).into());
+    engine.register_static_module("parse", parse::module().into());
+    engine.register_static_module("calico", rhai::exported_module!(calico::calico).into());
+    engine.register_static_module("measure", rhai::exported_module!(measure::measure).into());
+}

@@ -1,0 +1,491 @@
+use crate::firewall::{self, Hook, Packet};
+use crate::{
+    data::{fail, from_dynamic},
+    facts::{self, Exit, Fact},
+    host::{Hand, Result, to_script},
+};
+use rhai::{Array, Dynamic, Map, NativeCallContext, plugin::*};
+use runbook_core::{Answer, Effect, Outcome, Output, Question, Raw, Target, Via};
+use runbook_parsers::netfilter::{iptables_save, nft_ruleset};
+use serde_json::Value;
+use std::net::IpAddr;
+
+/// A node's name, from text or from anything with a `name` or `metadata.name`.
+pub(super) fn name_of(node: &Dynamic) -> Result<String> {
+    if let Ok(name) = node.clone().into_string() {
+        return if name.is_empty() {
+            Err(fail("the name of the node is empty"))
+        } else {
+            Ok(name)
+        };
+    }
+    let value = from_dynamic(node).map_err(fail)?;
+    let name = value["name"].as_str().or_else(|| value["metadata"]["name"].as_str());
+    name.map(String::from)
+        .ok_or_else(|| fail(format!("a node is its name or its object, not {}", node.type_name())))
+}
+
+fn ask(cx: &NativeCallContext<'_>, fact: &str, node: &Dynamic) -> Result<Dynamic> {
+    let fact = facts::by_name(fact).ok_or_else(|| fail(format!("no fact `{fact}`")))?;
+    fact.ask(&Hand::of(cx)?, Target::Node(name_of(node)?))
+}
+
+/// Asks facts of many targets in one batch.
+pub(super) fn observe_all(hand: &Hand, targets: Vec<Target>, facts: &[&'static Fact]) -> Result<()> {
+    let ask = |target: &Target| facts.iter().map(|f| f.question(target.clone())).collect::<Vec<_>>();
+    hand.ask(targets.iter().flat_map(ask).collect(), false).map(drop)
+}
+
+pub(super) fn words(list: Array) -> Result<Vec<String>> {
+    list.into_iter()
+        .map(|w| {
+            w.into_string()
+                .map_err(|kind| fail(format!("a list of words, not of {kind}")))
+        })
+        .collect()
+}
+
+/// What nodes say about themselves. Each function asks one fact; `observe` asks many of many nodes at once.
+#[export_module]
+pub(crate) mod node {
+    /// Asks several facts of several nodes in one round trip each, at the same time.
+    ///
+    /// `facts` are names of functions of this module: `["routes", "links", "fdb"]`. What could not be asked is told when
+    /// the fact is used. Effect: read. Errors: an unknown fact.
+    /// ```rhai
+    /// node::observe(["kworker-1", "kworker-2"], ["routes", "links"]);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn observe(cx: NativeCallContext<'_>, nodes: Array, facts: Array) -> Result<()> {
+        let targets = nodes
+            .iter()
+            .map(|n| name_of(n).map(Target::Node))
+            .collect::<Result<Vec<_>>>()?;
+        observe_all(&Hand::of(&cx)?, targets, &facts::named(&words(facts)?)?)
+    }
+
+    /// Returns the routes of a node, all tables, in kernel order.
+    ///
+    /// Shape: `#{ kind, dst, prefix, via, dev, proto, scope, src, metric, mtu, table, onlink, .. }`; absent parts are `()`; `mtu` in bytes.
+    /// Source: `ip route show table all`. Effect: read, no root. Errors: unreachable node, failing command, unknown format.
+    /// ```rhai
+    /// assert(node::routes("kworker-1").some(|r| r.dev == "vxlan.calico"));
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn routes(cx: NativeCallContext<'_>, node: Dynamic) -> Result<Dynamic> {
+        ask(&cx, "routes", &node)
+    }
+
+    /// Returns the route that a node would use towards an address: the longest prefix of its main table, the lowest
+    /// metric among equals. `()` where nothing matches. *Derived* from the routes; policy rules are not followed.
+    ///
+    /// Shape: as `node::routes`. Source: `node::routes`. Effect: read. Errors: as `node::routes`; not an address.
+    /// ```rhai
+    /// assert(node::route_to("kworker-1", "10.65.74.193").dev == "vxlan.calico");
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn route_to(cx: NativeCallContext<'_>, node: Dynamic, address: &str) -> Result<Dynamic> {
+        let hand = Hand::of(&cx)?;
+        let target = Target::Node(name_of(&node)?);
+        route_lookup(&hand, target, address)
+    }
+
+    /// Returns the addresses of a node, by interface.
+    ///
+    /// Shape: `#{ name, ifindex, parent, admin_up, mtu, address, addresses: [#{ family, address, prefix_len, scope, .. }], .. }`.
+    /// Source: `ip addr`. Effect: read, no root. Errors: unreachable node, failing command, unknown format.
+    /// ```rhai
+    /// assert(node::addresses("kworker-1").some(|i| i.name == "lo"));
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn addresses(cx: NativeCallContext<'_>, node: Dynamic) -> Result<Dynamic> {
+        ask(&cx, "addresses", &node)
+    }
+
+    /// Returns the links of a node, with details and counters where the tool gives them.
+    ///
+    /// Shape: `#{ name, admin_up, lower_up, operstate, mtu, address, link_kind, vxlan, ipip, stats, .. }`. State `UNKNOWN` is
+    /// normal for tunnels: `admin_up` decides. Source: `ip -d -s link`. Effect: read, no root. Errors: as `node::routes`.
+    /// ```rhai
+    /// assert(node::links("kworker-1").find(|l| l.name == "vxlan.calico").admin_up);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn links(cx: NativeCallContext<'_>, node: Dynamic) -> Result<Dynamic> {
+        ask(&cx, "links", &node)
+    }
+
+    /// Returns the neighbour table of a node.
+    ///
+    /// Shape: `#{ address, dev, lladdr, state, .. }`. Source: `ip neigh`. Effect: read, no root. Errors: as `node::routes`.
+    /// ```rhai
+    /// assert(node::neighbours("kworker-1").some(|n| n.dev == "vxlan.calico"));
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn neighbours(cx: NativeCallContext<'_>, node: Dynamic) -> Result<Dynamic> {
+        ask(&cx, "neighbours", &node)
+    }
+
+    /// Returns the forwarding database of a node's bridges and VXLAN devices.
+    ///
+    /// Shape: `#{ mac, dev, dst, state, self, .. }`. Source: `bridge fdb show`. Effect: read, no root. Errors: as `node::routes`.
+    /// ```rhai
+    /// assert(node::fdb("kworker-1").some(|f| f.dev == "vxlan.calico"));
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn fdb(cx: NativeCallContext<'_>, node: Dynamic) -> Result<Dynamic> {
+        ask(&cx, "fdb", &node)
+    }
+
+    /// Returns the policy routing rules of a node.
+    ///
+    /// Shape: as the parser `ip_rule`. Source: `ip rule`. Effect: read, no root. Errors: as `node::routes`.
+    /// ```rhai
+    /// assert(node::rules("kworker-1").len() > 0);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn rules(cx: NativeCallContext<'_>, node: Dynamic) -> Result<Dynamic> {
+        ask(&cx, "rules", &node)
+    }
+
+    /// Returns the sysctls that a packet's way depends on, as an object from key to text.
+    ///
+    /// Source: `sysctl -a`. Effect: read, no root. Errors: as `node::routes`.
+    /// ```rhai
+    /// assert(node::sysctls("kworker-1")["net.ipv4.ip_forward"] == "1");
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn sysctls(cx: NativeCallContext<'_>, node: Dynamic) -> Result<Dynamic> {
+        ask(&cx, "sysctls", &node)
+    }
+
+    /// Returns the kernel's network counters of a node, as an object from name to count since boot.
+    ///
+    /// Source: `nstat -az`. Effect: read, no root. Errors: as `node::routes`.
+    /// ```rhai
+    /// assert(node::counters("kworker-1").IpInReceives >= 0);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn counters(cx: NativeCallContext<'_>, node: Dynamic) -> Result<Dynamic> {
+        ask(&cx, "counters", &node)
+    }
+
+    /// Returns the iptables rules of a node, with counters, of the backend that `iptables` is.
+    ///
+    /// Shape: as the parser `iptables_save`. Source: `iptables-save -c`. Effect: read, root. Errors: as `node::routes`.
+    /// ```rhai
+    /// assert(node::iptables("kworker-1").tables.some(|t| t.name == "filter"));
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn iptables(cx: NativeCallContext<'_>, node: Dynamic) -> Result<Dynamic> {
+        ask(&cx, "iptables", &node)
+    }
+
+    /// Returns the ipsets of a node with their members.
+    ///
+    /// Shape: as the parser `ipset_save`. Source: `ipset save`. Effect: read, root. Errors: as `node::routes`.
+    /// ```rhai
+    /// assert(node::ipsets("kworker-1").sets.some(|s| s.name == "cali40all-vxlan-net"));
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn ipsets(cx: NativeCallContext<'_>, node: Dynamic) -> Result<Dynamic> {
+        ask(&cx, "ipsets", &node)
+    }
+
+    /// Returns the nftables rules of a node.
+    ///
+    /// Shape: as the parser `nft_ruleset`. Source: `nft list ruleset`. Effect: read, root. Errors: as `node::routes`.
+    /// ```rhai
+    /// assert(node::nft("kworker-1").tables.len() > 0);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn nft(cx: NativeCallContext<'_>, node: Dynamic) -> Result<Dynamic> {
+        ask(&cx, "nft", &node)
+    }
+
+    /// Returns what BIRD says about itself.
+    ///
+    /// Shape: as the parser `birdcl_show_status`; a daemon that does not answer is part of the answer.
+    /// Source: `birdcl show status`. Effect: read, root. Errors: as `node::routes`.
+    /// ```rhai
+    /// assert(node::bird_status("kworker-1") != ());
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn bird_status(cx: NativeCallContext<'_>, node: Dynamic) -> Result<Dynamic> {
+        ask(&cx, "bird_status", &node)
+    }
+
+    /// Returns BIRD's protocols, one line each.
+    ///
+    /// Shape: as the parser `birdcl_show_protocols`. Source: `birdcl show protocols`. Effect: read, root. Errors: as `node::routes`.
+    /// ```rhai
+    /// assert(node::bird_protocols("kworker-1") != ());
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn bird_protocols(cx: NativeCallContext<'_>, node: Dynamic) -> Result<Dynamic> {
+        ask(&cx, "bird_protocols", &node)
+    }
+
+    /// Returns BIRD's protocols with all details: neighbours, AS numbers, timers, route counts, last error.
+    ///
+    /// Shape: as the parser `birdcl_show_protocols_all`. Source: `birdcl show protocols all`. Effect: read, root. Errors: as `node::routes`.
+    /// ```rhai
+    /// assert(node::bird_protocols_all("kworker-1") != ());
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn bird_protocols_all(cx: NativeCallContext<'_>, node: Dynamic) -> Result<Dynamic> {
+        ask(&cx, "bird_protocols_all", &node)
+    }
+
+    /// Returns BIRD's routes.
+    ///
+    /// Shape: as the parser `birdcl_show_route`. Source: `birdcl show route all`. Effect: read, root. Errors: as `node::routes`.
+    /// ```rhai
+    /// assert(node::bird_routes("kworker-1") != ());
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn bird_routes(cx: NativeCallContext<'_>, node: Dynamic) -> Result<Dynamic> {
+        ask(&cx, "bird_routes", &node)
+    }
+
+    /// Returns the text of BIRD's export and kernel filters, as confd wrote them.
+    ///
+    /// Source: `bird_ipam.cfg`. Effect: read, root. Errors: as `node::routes`.
+    /// ```rhai
+    /// assert(node::bird_ipam_config("kworker-1").contains("calico_export_to_bgp_peers"));
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn bird_ipam_config(cx: NativeCallContext<'_>, node: Dynamic) -> Result<Dynamic> {
+        ask(&cx, "bird_ipam_config", &node)
+    }
+
+    /// Returns BIRD's configuration, as confd wrote it.
+    ///
+    /// Shape: as the parser `bird_config`. Source: `bird.cfg`. Effect: read, root. Errors: as `node::routes`.
+    /// ```rhai
+    /// assert(node::bird_config("kworker-1") != ());
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn bird_config(cx: NativeCallContext<'_>, node: Dynamic) -> Result<Dynamic> {
+        ask(&cx, "bird_config", &node)
+    }
+
+    /// Returns what Felix says about its readiness. Readiness alone proves little: a Felix that is cut off stays ready.
+    ///
+    /// Shape: as the parser `felix_readiness`. Source: `127.0.0.1:9099/readiness` on the node. Effect: read. Errors: as `node::routes`.
+    /// ```rhai
+    /// assert(node::felix_readiness("kworker-1") != ());
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn felix_readiness(cx: NativeCallContext<'_>, node: Dynamic) -> Result<Dynamic> {
+        ask(&cx, "felix_readiness", &node)
+    }
+
+    /// Returns Felix's metrics. They are off unless the cluster turned them on: a failing command is then normal.
+    ///
+    /// Shape: as the parser `prometheus`. Source: `127.0.0.1:9091/metrics` on the node. Effect: read. Errors: as `node::routes`.
+    /// ```rhai
+    /// assert(node::felix_metrics("kworker-1") != ());
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn felix_metrics(cx: NativeCallContext<'_>, node: Dynamic) -> Result<Dynamic> {
+        ask(&cx, "felix_metrics", &node)
+    }
+
+    /// Returns the processes of a node.
+    ///
+    /// Shape: as the parser `ps`. Source: `ps aux`. Effect: read, no root. Errors: as `node::routes`.
+    /// ```rhai
+    /// assert(node::processes("kworker-1") != ());
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn processes(cx: NativeCallContext<'_>, node: Dynamic) -> Result<Dynamic> {
+        ask(&cx, "processes", &node)
+    }
+
+    /// Returns the name that the node's kernel carries.
+    ///
+    /// Source: `hostname`. Effect: read, no root. Errors: as `node::routes`.
+    /// ```rhai
+    /// assert(node::hostname("kworker-1") == "kworker-1");
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn hostname(cx: NativeCallContext<'_>, node: Dynamic) -> Result<Dynamic> {
+        ask(&cx, "hostname", &node)
+    }
+
+    /// Returns the name under which calico-node registered on a node.
+    ///
+    /// Source: `/var/lib/calico/nodename`. Effect: read, root. Errors: as `node::routes`.
+    /// ```rhai
+    /// assert(node::calico_nodename("kworker-1") == "kworker-1");
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn calico_nodename(cx: NativeCallContext<'_>, node: Dynamic) -> Result<Dynamic> {
+        ask(&cx, "calico_nodename", &node)
+    }
+
+    /// Returns the MTU that calico-node chose for new pods, as text.
+    ///
+    /// Source: `/var/lib/calico/mtu`. Effect: read, root. Errors: as `node::routes`.
+    /// ```rhai
+    /// assert(node::calico_mtu("kworker-1") == "1450");
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn calico_mtu(cx: NativeCallContext<'_>, node: Dynamic) -> Result<Dynamic> {
+        ask(&cx, "calico_mtu", &node)
+    }
+
+    /// Returns the rules of a node's firewall that would drop a packet, those of Calico and kube-proxy left out.
+    ///
+    /// `packet`: `#{ hook: "input"|"forward"|"output", protocol, port, source, destination, in_device, out_device }`; without a
+    /// protocol it stands for all traffic between two addresses. Shape: `#{ backend, table, chain, rule, packets, certain }`;
+    /// `certain` means that every condition of the rule was understood and holds. Source: `iptables-save -c` and
+    /// `nft list ruleset`. Effect: read, root. Errors: as `node::routes`; a missing `nft` is no error.
+    /// ```rhai
+    /// let vxlan = #{ hook: "input", protocol: "udp", port: 4789, source: "198.18.0.2" };
+    /// assert(node::dropping_rules("kworker-1", vxlan).is_empty());
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn dropping_rules(cx: NativeCallContext<'_>, node: Dynamic, packet: Map) -> Result<Dynamic> {
+        let packet = read_packet(&packet)?;
+        drops(&Hand::of(&cx)?, Target::Node(name_of(&node)?), &packet)
+    }
+
+    /// Returns the offload settings of a device on a node, as an object from feature to its line.
+    ///
+    /// Shape: as the parser `ethtool_k`. Source: `ethtool -k DEV`. Effect: read. Errors: as `node::routes`.
+    /// ```rhai
+    /// assert(node::offloads("kworker-1", "vxlan.calico") != ());
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn offloads(cx: NativeCallContext<'_>, node: Dynamic, device: &str) -> Result<Dynamic> {
+        let hand = Hand::of(&cx)?;
+        let argv = ["ethtool", "-k", device].map(String::from).to_vec();
+        let timeout = std::time::Duration::from_secs(10);
+        let question = facts::command(Target::Node(name_of(&node)?), vec![argv], Effect::Read, timeout);
+        let evidence = hand.ask_one(question)?;
+        let text = facts::said(&evidence, "the offloads", Exit::Fails)?;
+        facts::read("ethtool_k", &text, &evidence)
+    }
+}
+
+fn read_packet(map: &Map) -> Result<Packet> {
+    let text = |key: &str| map.get(key).and_then(|v| v.clone().into_string().ok());
+    let address = |key: &str| {
+        let address = text(key).map(|t| t.parse().map_err(|_| fail(format!("`{t}` is not an address"))));
+        address.transpose()
+    };
+    let known = [
+        "hook",
+        "protocol",
+        "port",
+        "source",
+        "destination",
+        "in_device",
+        "out_device",
+    ];
+    if let Some(key) = map.keys().find(|k| !known.contains(&k.as_str())) {
+        return Err(fail(format!("a packet has no `{key}`; it has {}", known.join(", "))));
+    }
+    let hook = text("hook").and_then(|h| Hook::read(&h));
+    Ok(Packet {
+        hook: hook.ok_or_else(|| fail("the hook of a packet is input, forward or output"))?,
+        protocol: text("protocol"),
+        port: map.get("port").and_then(|p| u16::try_from(p.as_int().ok()?).ok()),
+        source: address("source")?,
+        destination: address("destination")?,
+        in_device: text("in_device"),
+        out_device: text("out_device"),
+    })
+}
+
+/// Both backends; each dump is asked once in a run and parsed here without going through script values.
+fn drops(hand: &Hand, target: Target, packet: &Packet) -> Result<Dynamic> {
+    let fact = |name: &str| facts::by_name(name).ok_or_else(|| fail(format!("no fact `{name}`")));
+    let answers = hand.ask(
+        vec![
+            fact("iptables")?.question(target.clone()),
+            fact("nft")?.question(target),
+        ],
+        false,
+    )?;
+    let [iptables, nft] = &answers[..] else {
+        return Err(fail("the world gave no answer"));
+    };
+    let text = facts::said(iptables, "the iptables rules", Exit::Fails)?;
+    let dump = iptables_save::parse(&text)
+        .map_err(|e| fail(format!("`iptables-save -c`: {e} (raw output: {})", iptables.id)))?;
+    let mut found = firewall::iptables_drops(&dump, packet);
+    let mut evidence = vec![iptables.id];
+    // Without the tool there are no nftables rules of a firewall either, as far as this node can tell.
+    if let Ok(text) = facts::said(nft, "the nftables rules", Exit::Fails) {
+        let ruleset =
+            nft_ruleset::parse(&text).map_err(|e| fail(format!("`nft list ruleset`: {e} (raw output: {})", nft.id)))?;
+        found.extend(firewall::nft_drops(&ruleset, packet));
+        evidence.push(nft.id);
+    }
+    let found = serde_json::to_value(found).map_err(|e| fail(e.to_string()))?;
+    Ok(to_script(found, true, &evidence))
+}
+
+/// The route towards an address, computed from the routes and kept as evidence of its own.
+pub(super) fn route_lookup(hand: &Hand, target: Target, address: &str) -> Result<Dynamic> {
+    let wanted: IpAddr = address
+        .parse()
+        .map_err(|_| fail(format!("`{address}` is not an address")))?;
+    let fact = facts::by_name("routes").ok_or_else(|| fail("no fact `routes`"))?;
+    let source = hand.ask_one(fact.question(target.clone()))?;
+    let text = facts::said(&source, "the routes", Exit::Fails)?;
+    let routes = facts::parse("ip_route", &text).map_err(fail)?;
+    let best = routes
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|r| Some((rank(r, wanted)?, r)))
+        .max_by_key(|(rank, _)| *rank);
+    let route = best.map(|(_, r)| r.clone()).unwrap_or(Value::Null);
+    let question = facts::command(
+        target,
+        vec![["ip", "route", "get", address].map(String::from).to_vec()],
+        Effect::Read,
+        std::time::Duration::from_secs(5),
+    );
+    let known = match &source.question {
+        Question::Command(_) => format!("from {}: {route}", source.id),
+        _ => String::new(),
+    };
+    let output = Output {
+        stdout: Raw::from(known),
+        stderr: Raw::default(),
+        exit: 0,
+        cut_bytes: 0,
+    };
+    let derived = hand.session.derive(
+        question,
+        Answer::new(Outcome::Output(output), Via::Derived, source.answer.at),
+    );
+    Ok(to_script(route, true, &[source.id, derived.id]))
+}
+
+/// How well a route fits: prefix length, then the lower metric. Only what the main table decides.
+fn rank(route: &Value, wanted: IpAddr) -> Option<(u8, i64)> {
+    if !matches!(route["table"].as_str(), Some("main") | None) {
+        return None;
+    }
+    let (address, length) = route["prefix"].as_str()?.split_once('/')?;
+    let (address, length): (IpAddr, u8) = (address.parse().ok()?, length.parse().ok()?);
+    let metric = route["metric"].as_i64().unwrap_or(0);
+    contains(address, length, wanted).then_some((length, -metric))
+}
+
+pub(super) fn contains(network: IpAddr, length: u8, wanted: IpAddr) -> bool {
+    let same = |a: u128, b: u128, bits: u32| {
+        let shift = bits.saturating_sub(length.into());
+        shift >= bits || a >> shift == b >> shift
+    };
+    match (network, wanted) {
+        (IpAddr::V4(a), IpAddr::V4(b)) => same(a.to_bits().into(), b.to_bits().into(), 32),
+        (IpAddr::V6(a), IpAddr::V6(b)) => same(a.to_bits(), b.to_bits(), 128),
+        _ => false,
+    }
+}

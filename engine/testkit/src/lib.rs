@@ -1,0 +1,1 @@
+//! Stand-ins for a cluster, for tests.
