@@ -67,7 +67,7 @@ pub(crate) const PARSERS: &[Parser] = &[
     Parser {
         name: "nft_ruleset",
         command: "nft list ruleset",
-        versions: &["1.0.6"],
+        versions: &["1.0.6", "1.0.6 JSON"],
         returns: "tables with chains of rules (text, counter, verdict, comment), sets, maps and flowtables",
         parse: |text| to_json(nft_ruleset::parse(text)),
     },
