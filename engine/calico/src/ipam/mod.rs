@@ -3,6 +3,7 @@
 mod audit;
 mod capacity;
 mod choose;
+mod leftovers;
 mod problem;
 mod structure;
 
