@@ -1,31 +1,22 @@
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet, hash_map::Entry},
+    io::Read,
     net::IpAddr,
 };
 
 use ipnet::IpNet;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
+    facts::{AuditFacts, AuditHandle, AuditPod},
     problem::{Problem, ProblemKind},
+    stream::{StreamError, each_item},
     structure::block_faults,
 };
 use crate::{
     names::{block_name, handle_name},
-    node::Node,
-    pool::{Allocation, Block, BlockAffinity, IpPool, IpamHandle, Owner, pool_of_cidr},
-    workload::Pod,
+    pool::{Allocation, Block, Owner, pool_of_cidr},
 };
-
-/// What is compared with the blocks.
-#[derive(Debug, Clone, Copy)]
-pub struct AuditInput<'a> {
-    pub pools: &'a [IpPool],
-    pub nodes: &'a [Node],
-    pub pods: &'a [Pod],
-    pub affinities: &'a [BlockAffinity],
-    pub handles: &'a [IpamHandle],
-}
 
 /// The audit's result.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -44,71 +35,96 @@ pub struct AuditReport {
 /// A running audit: blocks are given one by one, so that they need not be kept.
 #[derive(Debug)]
 pub struct Audit<'a> {
-    pub(super) input: AuditInput<'a>,
-    pub(super) nodes: HashMap<&'a str, &'a Node>,
-    pub(super) pods: HashMap<(&'a str, &'a str), &'a Pod>,
-    pub(super) handles: HashMap<&'a str, (&'a IpamHandle, usize)>,
+    pub(super) facts: &'a AuditFacts,
+    pub(super) nodes: HashSet<&'a str>,
+    pods: HashMap<(&'a str, &'a str), &'a AuditPod>,
+    /// Handles by name, and how many addresses of each were seen.
+    pub(super) handles: HashMap<&'a str, (&'a AuditHandle, u32)>,
     pub(super) tunnels: HashMap<IpAddr, &'a str>,
     pub(super) in_use: HashMap<IpAddr, InUse<'a>>,
+    pub(super) shared: HashMap<IpAddr, Vec<&'a AuditPod>>,
+    /// Whom IPAM gave an address to, where that is not its only user.
+    pub(super) owners: HashMap<IpAddr, String>,
     pub(super) tunnels_seen: HashSet<IpAddr>,
-    pub(super) ranges: Vec<(IpNet, Option<String>)>,
+    pub(super) ranges: Vec<(IpNet, Option<Box<str>>)>,
     pub(super) report: AuditReport,
 }
 
-/// An address that pods report.
-#[derive(Debug, Default)]
+/// An address that a pod reports; further users are in `shared`.
+#[derive(Debug)]
 pub(super) struct InUse<'a> {
-    pub(super) pods: Vec<&'a Pod>,
+    pub(super) pod: &'a AuditPod,
     pub(super) allocated: bool,
-    /// The pod that IPAM gave it to, where that is none of those.
-    pub(super) owner: Option<String>,
 }
 
 /// Audits blocks that are all at hand.
-pub fn audit<'b>(input: AuditInput<'_>, blocks: impl IntoIterator<Item = &'b Block>) -> AuditReport {
-    let mut audit = Audit::new(input);
+pub fn audit<'b>(facts: &AuditFacts, blocks: impl IntoIterator<Item = &'b Block>) -> AuditReport {
+    let mut audit = Audit::new(facts);
     for block in blocks {
         audit.block(block);
     }
     audit.finish()
 }
 
+#[derive(Debug, Deserialize)]
+struct ApiBlock {
+    spec: Block,
+}
+
 impl<'a> Audit<'a> {
-    pub fn new(input: AuditInput<'a>) -> Self {
+    pub fn new(facts: &'a AuditFacts) -> Self {
         let mut audit = Self {
-            input,
-            nodes: input.nodes.iter().map(|node| (node.name.as_str(), node)).collect(),
-            pods: HashMap::with_capacity(input.pods.len()),
-            handles: input
+            facts,
+            nodes: facts.nodes.iter().map(|node| &*node.name).collect(),
+            pods: facts
+                .pods
+                .iter()
+                .map(|pod| ((&*pod.namespace, &*pod.name), pod))
+                .collect(),
+            handles: facts
                 .handles
                 .iter()
-                .map(|handle| (handle.name.as_str(), (handle, 0)))
+                .map(|handle| (&*handle.name, (handle, 0)))
                 .collect(),
             tunnels: HashMap::new(),
-            in_use: HashMap::with_capacity(input.pods.len()),
+            in_use: HashMap::with_capacity(facts.pods.len()),
+            shared: HashMap::new(),
+            owners: HashMap::new(),
             tunnels_seen: HashSet::new(),
             ranges: Vec::new(),
             report: AuditReport::default(),
         };
-        for pod in input.pods {
-            let namespace = pod.meta.namespace.as_deref().unwrap_or("");
-            audit.pods.insert((namespace, &pod.meta.name), pod);
-            if pod.host_network || pod.finished() || pod.node.is_none() {
-                continue;
-            }
+        for pod in facts.pods.iter().filter(|pod| pod.live()) {
             audit.report.pods += 1;
             for address in &pod.addresses {
-                audit.in_use.entry(*address).or_default().pods.push(pod);
+                match audit.in_use.entry(*address) {
+                    Entry::Vacant(free) => {
+                        free.insert(InUse { pod, allocated: false });
+                    }
+                    Entry::Occupied(_) => audit.shared.entry(*address).or_default().push(pod),
+                }
             }
         }
-        for node in input.nodes {
-            audit.tunnels.extend(
-                tunnels_of(node)
-                    .into_iter()
-                    .map(|address| (address, node.name.as_str())),
-            );
+        for node in &facts.nodes {
+            audit
+                .tunnels
+                .extend(node.tunnels.iter().map(|address| (*address, &*node.name)));
         }
         audit
+    }
+
+    /// Reads an IPAMBlockList without keeping it.
+    pub fn read_blocks(&mut self, list: impl Read) -> Result<(), StreamError> {
+        each_item(&mut serde_json::Deserializer::from_reader(list), |block: ApiBlock| {
+            self.block(&block.spec)
+        })
+    }
+
+    /// The same, of bytes at hand.
+    pub fn read_blocks_slice(&mut self, list: &[u8]) -> Result<(), StreamError> {
+        each_item(&mut serde_json::Deserializer::from_slice(list), |block: ApiBlock| {
+            self.block(&block.spec)
+        })
     }
 
     /// Looks at one block.
@@ -118,7 +134,7 @@ impl<'a> Audit<'a> {
         }
         self.report.blocks += 1;
         self.report.addresses += block.allocations.len();
-        self.ranges.push((block.cidr, block.node().map(str::to_owned)));
+        self.ranges.push((block.cidr, block.node().map(Into::into)));
         let name = || format!("IPAMBlock `{}`", block_name(block.cidr));
         for fault in block_faults(block) {
             self.push(Problem {
@@ -126,14 +142,14 @@ impl<'a> Audit<'a> {
                 ..Problem::new(ProblemKind::CorruptBlock, name(), fault)
             });
         }
-        if pool_of_cidr(self.input.pools, block.cidr).is_none() {
+        if pool_of_cidr(&self.facts.pools, block.cidr).is_none() {
             let sentence = format!("block {} lies in no pool", block.cidr);
             self.push(Problem {
                 block: Some(block.cidr.to_string()),
                 ..Problem::new(ProblemKind::BlockOutsidePools, name(), sentence)
             });
         }
-        if let Some(node) = block.node().filter(|node| !self.nodes.contains_key(node)) {
+        if let Some(node) = block.node().filter(|node| !self.nodes.contains(node)) {
             let sentence = format!("block {} belongs to node `{node}`, which does not exist", block.cidr);
             self.push(Problem {
                 block: Some(block.cidr.to_string()),
@@ -160,12 +176,9 @@ impl<'a> Audit<'a> {
         if let Some(used) = self.in_use.get_mut(&address) {
             used.allocated = true;
             if let Owner::Pod { namespace, pod, .. } = allocation.owner()
-                && (used.pods.len() > 1
-                    || !used.pods.iter().any(|user| {
-                        user.meta.name == pod && user.meta.namespace.as_deref() == Some(namespace.as_ref())
-                    }))
+                && (*used.pod.name != *pod || *used.pod.namespace != *namespace || self.shared.contains_key(&address))
             {
-                used.owner = Some(format!("{namespace}/{pod}"));
+                self.owners.insert(address, format!("{namespace}/{pod}"));
             }
         }
         let handle = allocation.handle_id.as_deref().map(handle_name);
@@ -187,7 +200,7 @@ impl<'a> Audit<'a> {
             Owner::Tunnel { node, tunnel } => {
                 self.tunnels_seen.insert(address);
                 let node = node.as_deref().unwrap_or("");
-                if !self.nodes.contains_key(node) {
+                if !self.nodes.contains(node) {
                     let sentence = format!("{address} is the {tunnel} of node `{node}`, which does not exist");
                     self.push_allocation(ProblemKind::AbsentNodeAddress, block, address, allocation, sentence);
                 } else if self.tunnels.get(&address) != Some(&node) {
@@ -218,7 +231,7 @@ impl<'a> Audit<'a> {
         pod: &str,
         node: Option<&str>,
     ) -> Option<(ProblemKind, String)> {
-        let absent = node.filter(|node| !self.nodes.contains_key(node));
+        let absent = node.filter(|node| !self.nodes.contains(node));
         let found = self.pods.get(&(namespace, pod));
         let on_node = found.filter(|pod| node.is_none() || pod.node.as_deref() == node);
         let leaked = |why: String| {
@@ -228,7 +241,7 @@ impl<'a> Audit<'a> {
             ))
         };
         match (on_node, absent) {
-            (Some(found), _) if found.finished() => {
+            (Some(found), _) if found.finished => {
                 let sentence = format!("{address} is held by pod `{namespace}/{pod}`, which has finished");
                 Some((ProblemKind::FinishedPodAddress, sentence))
             }
@@ -291,17 +304,4 @@ impl<'a> Audit<'a> {
             .sort_by(|a, b| (a.kind, a.address, &a.object).cmp(&(b.kind, b.address, &b.object)));
         self.report
     }
-}
-
-fn tunnels_of(node: &Node) -> Vec<IpAddr> {
-    [
-        node.ipip_tunnel_address,
-        node.vxlan_tunnel_address,
-        node.vxlan_tunnel_address_v6,
-        node.wireguard_address,
-        node.wireguard_address_v6,
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
 }

@@ -17,10 +17,10 @@ impl Audit<'_> {
     pub(super) fn handles_left(&mut self) {
         let mut found = Vec::new();
         for (handle, seen) in self.handles.values().filter(|(handle, _)| !handle.deleted) {
-            let counted: i64 = handle.blocks.values().sum();
+            let counted = handle.count;
             let kind = match *seen {
                 0 => ProblemKind::OrphanHandle,
-                seen if i64::try_from(seen) != Ok(counted) => ProblemKind::HandleCount,
+                seen if i64::from(seen) != counted => ProblemKind::HandleCount,
                 _ => continue,
             };
             let sentence = match kind {
@@ -31,7 +31,7 @@ impl Audit<'_> {
                 ),
             };
             found.push(Problem {
-                handle: Some(handle.handle_id.clone()),
+                handle: Some(handle.name.to_string()),
                 ..Problem::new(kind, format!("IPAMHandle `{}`", handle.name), sentence)
             });
         }
@@ -39,16 +39,16 @@ impl Audit<'_> {
     }
 
     pub(super) fn affinities(&mut self) {
-        let owners: HashMap<IpNet, Option<String>> = self.ranges.iter().cloned().collect();
+        let owners: HashMap<IpNet, Option<Box<str>>> = self.ranges.iter().cloned().collect();
         for affinity in self
-            .input
+            .facts
             .affinities
             .iter()
             .filter(|affinity| affinity.affinity_type == "host")
         {
             let node = &affinity.node;
             let block = affinity.cidr;
-            let (kind, sentence) = if !self.nodes.contains_key(node.as_str()) {
+            let (kind, sentence) = if !self.nodes.contains(node.as_str()) {
                 (
                     ProblemKind::StaleAffinity,
                     format!("node `{node}`, which does not exist, claims block {block}"),
@@ -65,7 +65,7 @@ impl Audit<'_> {
                 )
             } else {
                 match owners.get(&block) {
-                    Some(Some(owner)) if owner == node => continue,
+                    Some(Some(owner)) if **owner == **node => continue,
                     Some(Some(owner)) => (
                         ProblemKind::AffinityMismatch,
                         format!("node `{node}` claims block {block}, which belongs to `{owner}`"),
@@ -91,18 +91,18 @@ impl Audit<'_> {
 
     /// A block without its claim is advertised by nobody.
     pub(super) fn blocks_without_affinity(&mut self) {
-        if self.input.affinities.is_empty() {
+        if self.facts.affinities.is_empty() {
             return;
         }
         let claims: HashSet<(IpNet, &str)> = self
-            .input
+            .facts
             .affinities
             .iter()
             .map(|affinity| (affinity.cidr, affinity.node.as_str()))
             .collect();
         let mut found = Vec::new();
         for (cidr, node) in &self.ranges {
-            let Some(node) = node.as_deref().filter(|node| self.nodes.contains_key(node)) else {
+            let Some(node) = node.as_deref().filter(|node| self.nodes.contains(node)) else {
                 continue;
             };
             if !claims.contains(&(*cidr, node)) {
@@ -123,12 +123,27 @@ impl Audit<'_> {
 
     pub(super) fn addresses_in_use(&mut self) {
         let mut found = Vec::new();
-        for (address, InUse { pods, allocated, owner }) in &self.in_use {
-            let names: Vec<String> = pods.iter().map(|pod| pod.meta.full_name()).collect();
+        for (address, InUse { pod, allocated }) in &self.in_use {
+            let shared = self.shared.get(address);
+            let owner = self.owners.get(address);
+            // Almost every address is in order, and needs no words.
+            let pool = pool_for(&self.facts.pools, *address);
+            if *allocated
+                && shared.is_none()
+                && owner.is_none()
+                && pool.is_some()
+                && !self.tunnels.contains_key(address)
+            {
+                continue;
+            }
+            let names: Vec<String> = std::iter::once(pod)
+                .chain(shared.into_iter().flatten())
+                .map(|pod| pod.full_name())
+                .collect();
             let problem = |kind, sentence| Problem {
                 address: Some(*address),
                 pod: names.first().cloned(),
-                node: pods.first().and_then(|pod| pod.node.clone()),
+                node: pod.node.as_deref().map(str::to_owned),
                 ..Problem::new(kind, format!("Pod `{}`", names.join("`, `")), sentence)
             };
             let gave = owner
@@ -148,7 +163,7 @@ impl Audit<'_> {
                 );
                 found.push(problem(ProblemKind::PodHasTunnelAddress, sentence));
             }
-            match pool_for(self.input.pools, *address) {
+            match pool {
                 None => {
                     let sentence = format!("{address} of pod `{}` lies in no pool", names[0]);
                     found.push(problem(ProblemKind::PodOutsidePools, sentence));
@@ -169,7 +184,7 @@ impl Audit<'_> {
     pub(super) fn tunnels_left(&mut self) {
         let mut found = Vec::new();
         for (address, node) in &self.tunnels {
-            if self.tunnels_seen.contains(address) || pool_for(self.input.pools, *address).is_none() {
+            if self.tunnels_seen.contains(address) || pool_for(&self.facts.pools, *address).is_none() {
                 continue;
             }
             let sentence = format!("tunnel address {address} of node `{node}` is not allocated to it");
