@@ -8,7 +8,7 @@ mod judge;
 mod run;
 mod table;
 
-pub use case::{Case, Expect, cases};
+pub use case::{Case, Edit, Expect, cases};
 pub use judge::{Judged, judge};
 pub use run::Runner;
 pub use table::table;

@@ -5,7 +5,7 @@ use runbook_core::{Effect, World};
 use runbook_run::{Begin, Catalogue, Journal, Language, Limits, RunResult, Session, Silent};
 use runbook_script::{Ended, Host, Library, Runbook};
 use serde_json::{Map, Value};
-use std::{path::Path, sync::Arc};
+use std::{fs, path::Path, sync::Arc};
 
 /// Runs cases in this process, as the command line does with `--world`: no journal, no terminal.
 #[derive(Debug)]
@@ -28,7 +28,10 @@ impl Runner {
 
     pub fn run(&self, case: &Case) -> Result<RunResult> {
         let source = self.library.runbook(&case.runbook)?;
-        self.run_source(&source, &case.expect.args, &case.world)
+        match edited(case)? {
+            Some(folder) => self.run_source(&source, &case.expect.args, folder.path()),
+            None => self.run_source(&source, &case.expect.args, &case.world),
+        }
     }
 
     /// Runs a script on a world. An error is about the script or the world, never a finding.
@@ -53,6 +56,29 @@ impl Runner {
             other => Err(format!("the run ended early: {other:?}").into()),
         }
     }
+}
+
+/// A copy of the case's world with its edits made; `None` where there are none.
+fn edited(case: &Case) -> Result<Option<tempfile::TempDir>> {
+    if case.expect.edits.is_empty() {
+        return Ok(None);
+    }
+    let folder = tempfile::tempdir()?;
+    tar::Archive::new(zstd::Decoder::new(fs::File::open(&case.world)?)?).unpack(folder.path())?;
+    // The archive holds one folder of the world's name; that one becomes the root.
+    let root = folder.path().join(&case.expect.world);
+    for edit in &case.expect.edits {
+        let path = root.join(&edit.file);
+        let text = fs::read_to_string(&path).map_err(|e| format!("edit of `{}`: {e}", edit.file))?;
+        if !text.contains(&edit.from) {
+            return Err(format!("edit of `{}`: `{}` is not in it", edit.file, edit.from).into());
+        }
+        fs::write(&path, text.replace(&edit.from, &edit.to))?;
+    }
+    for entry in fs::read_dir(&root)?.flatten() {
+        fs::rename(entry.path(), folder.path().join(entry.file_name()))?;
+    }
+    Ok(Some(folder))
 }
 
 /// An error with its causes.
