@@ -1,9 +1,14 @@
 //! Transports that break on the way, and tools that say too much.
 
 use crate::bench::{Bench, Transport, command, stdout, within};
+use crate::conformance::ssh_processes;
+use runbook_cluster::live::{LiveOptions, LiveWorld, SshOptions, ViaChoice};
 use runbook_core::{Failure, Outcome, World as _};
 use runbook_testkit::{Cut, ExecFault, Fault, On, Quirk, Script};
-use std::time::{Duration, Instant};
+use std::{
+    io::BufRead as _,
+    time::{Duration, Instant},
+};
 
 /// Only the API's transport can be cut in two ways; one of them looks like success.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -91,5 +96,53 @@ async fn garbage_and_floods_stay_in_their_frames() {
         );
         assert_eq!(stdout(&answers[2]), "worker-1\n");
         bench.world.close().await;
+    }
+}
+
+/// Run by the test below, in a process of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "holds a connection until it is killed"]
+async fn hold_a_connection() {
+    let file = |name: &str| std::env::var_os(name).map(std::path::PathBuf::from);
+    let options = LiveOptions {
+        kubeconfig: file("HOLD_KUBECONFIG"),
+        via: ViaChoice::Ssh,
+        ssh: SshOptions {
+            config_file: file("HOLD_SSH_CONFIG"),
+            ..Default::default()
+        },
+        ..Default::default()
+    };
+    let world = LiveWorld::connect(options).await.unwrap();
+    let questions = [command(&["hostname"])];
+    let answer = world.ask(&questions, &within(Duration::from_secs(20))).await.remove(0);
+    eprintln!("holding {}", stdout(&answer));
+    tokio::time::sleep(Duration::from_secs(60)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_is_killed_leaves_no_ssh() {
+    let Some(bench) = Bench::new(Transport::Ssh, Script::new()).await else {
+        return;
+    };
+    let config = bench.ssh.as_ref().unwrap().ssh_config_path.clone();
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "broken::hold_a_connection", "--nocapture"])
+        .env("HOLD_KUBECONFIG", &bench.api.kubeconfig_path)
+        .env("HOLD_SSH_CONFIG", &config)
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let said = std::io::BufReader::new(child.stderr.take().unwrap());
+    let holds = said.lines().map_while(Result::ok).any(|l| l == "holding worker-1");
+    let config = config.display().to_string();
+    assert!(holds && !ssh_processes(&config).is_empty());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let until = Instant::now() + Duration::from_secs(2);
+    while !ssh_processes(&config).is_empty() {
+        assert!(Instant::now() < until, "{:?}", ssh_processes(&config));
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
