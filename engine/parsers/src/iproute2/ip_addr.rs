@@ -147,18 +147,24 @@ fn address(device: &str, line: Line<'_>) -> Result<Address, ParseError> {
 }
 
 impl Address {
-    pub(crate) fn from_json(raw: &Map<String, Value>) -> Address {
+    pub(crate) fn from_json(raw: &Map<String, Value>) -> Result<Address, ParseError> {
         /// JSON prints 2^32-1 for `forever`.
         const FOREVER: u64 = u32::MAX as u64;
         let word = |key: &str| raw.get(key).and_then(json_word);
         let number = |key: &str| raw.get(key).and_then(Value::as_u64);
         let flag = |key: &str| raw.get(key).and_then(Value::as_bool).unwrap_or(false);
-        Address {
-            family: word("family").unwrap_or_default(),
-            address: word("local").unwrap_or_default(),
-            prefix_len: number("prefixlen")
-                .and_then(|n| u8::try_from(n).ok())
-                .unwrap_or_default(),
+        let length = number("prefixlen").and_then(|n| u8::try_from(n).ok());
+        let (Some(family), Some(address), Some(prefix_len)) = (word("family"), word("local"), length) else {
+            return Err(ParseError::new(
+                1,
+                Value::Object(raw.clone()).to_string(),
+                "`family`, `local` and `prefixlen`",
+            ));
+        };
+        Ok(Address {
+            family,
+            address,
+            prefix_len,
             peer: word("address"),
             broadcast: word("broadcast"),
             scope: word("scope"),
@@ -168,6 +174,6 @@ impl Address {
             flags: FLAGS.iter().filter(|f| flag(f)).map(|f| (*f).to_owned()).collect(),
             valid_s: number("valid_life_time").filter(|s| *s != FOREVER),
             preferred_s: number("preferred_life_time").filter(|s| *s != FOREVER),
-        }
+        })
     }
 }
