@@ -26,6 +26,9 @@ pub struct Address {
     /// Far end of a point-to-point address.
     pub peer: Option<String>,
     pub broadcast: Option<String>,
+    pub anycast: Option<String>,
+    /// Who made it: `kernel_ll`, `kernel_ra`, ...; newer kernels only.
+    pub proto: Option<String>,
     /// `global`, `link`, `host`, ...
     pub scope: Option<String>,
     pub label: Option<String>,
@@ -125,9 +128,8 @@ fn address(device: &str, line: Line<'_>) -> Result<Address, ParseError> {
                 length = length.or(peer_length);
             }
             "brd" => found.broadcast = Some(words.text(word)?),
-            "any" | "proto" => {
-                words.value(word)?;
-            }
+            "any" => found.anycast = Some(words.text(word)?),
+            "proto" => found.proto = Some(words.text(word)?),
             // busybox, for flags it has no name for.
             "flags" => found.flags.push(format!("0x{}", words.value(word)?)),
             "scope" => found.scope = Some(words.text(word)?),
@@ -167,6 +169,8 @@ impl Address {
             prefix_len,
             peer: word("address"),
             broadcast: word("broadcast"),
+            anycast: word("anycast"),
+            proto: word("protocol"),
             scope: word("scope"),
             label: word("label"),
             metric: number("metric").and_then(|n| u32::try_from(n).ok()),
