@@ -56,6 +56,9 @@ pub struct NextHop {
     pub onlink: bool,
     /// `linkdown`, `dead`, ...
     pub flags: Vec<String>,
+    /// Encapsulation of this path, as printed.
+    pub encap: Option<String>,
+    pub realm: Option<String>,
 }
 
 const KINDS: &[&str] = &[
@@ -232,12 +235,8 @@ fn hop_attribute(hop: &mut NextHop, word: &str, words: &mut Words<'_>) -> Result
         "dev" => hop.dev = Some(words.text(word)?),
         "weight" => hop.weight = Some(words.number(word)?),
         "onlink" => hop.onlink = true,
-        "encap" => {
-            encap(words);
-        }
-        "realm" | "realms" => {
-            words.value(word)?;
-        }
+        "encap" => hop.encap = Some(encap(words)),
+        "realm" | "realms" => hop.realm = Some(words.text(word)?),
         "\\" => {}
         _ if FLAGS.contains(&word) => hop.flags.push(word.to_owned()),
         _ => return Err(words.unknown(word, "an attribute of a next hop")),
@@ -322,6 +321,8 @@ struct RawHop {
     weight: Option<u32>,
     #[serde(default)]
     flags: Vec<String>,
+    encap: Option<Value>,
+    realm: Option<Value>,
 }
 
 impl RawRoute {
@@ -382,6 +383,8 @@ impl RawHop {
             weight: self.weight,
             onlink,
             flags,
+            encap: self.encap.as_ref().and_then(json_word),
+            realm: self.realm.as_ref().and_then(json_word),
         }
     }
 }
