@@ -473,7 +473,8 @@ impl Session {
         self.journal.sync();
         let state = self.state();
         let ranked = causes::rank(&state.findings, &self.catalogue);
-        let record = |i: usize| self.cause_record(&state, i, language);
+        let found = causes::demoted(&state.findings, &self.catalogue);
+        let record = |i: usize| self.cause_record(&found, i, language);
         let world = self.world.info();
         RunResult {
             schema: SCHEMA.into(),
@@ -500,10 +501,9 @@ impl Session {
         }
     }
 
-    fn cause_record(&self, state: &State, index: usize, language: Language) -> result::CauseRecord {
-        let finding = &state.findings[index];
-        let others = state
-            .findings
+    fn cause_record(&self, findings: &[Finding], index: usize, language: Language) -> result::CauseRecord {
+        let finding = &findings[index];
+        let others = findings
             .iter()
             .enumerate()
             .filter(|(i, _)| *i != index)

@@ -193,7 +193,7 @@ fn attribute(route: &mut Route, word: &str, words: &mut Words<'_>) -> Result<(),
         "pref" => route.pref = Some(words.text(word)?),
         "expires" => route.expires_s = Some(seconds(words)?),
         "mtu" => {
-            if words.take("lock") {
+            if words.accept("lock") {
                 route.options.insert("mtu_lock".into(), "true".into());
             }
             route.mtu = Some(words.number(word)?);
@@ -217,7 +217,7 @@ fn attribute(route: &mut Route, word: &str, words: &mut Words<'_>) -> Result<(),
         }
         _ if FLAGS.contains(&word) => route.flags.push(word.to_owned()),
         _ if OPTIONS.contains(&word) => {
-            words.take("lock");
+            words.accept("lock");
             let value = words.text(word)?;
             route.options.insert(word.to_owned(), value);
         }
@@ -247,8 +247,8 @@ fn hop_attribute(hop: &mut NextHop, word: &str, words: &mut Words<'_>) -> Result
 
 /// `via 10.0.0.1`, or with the family when it differs from the route's: `via inet6 fe80::1`.
 fn gateway(words: &mut Words<'_>) -> Result<String, ParseError> {
-    if !words.take("inet6") {
-        words.take("inet");
+    if !words.accept("inet6") {
+        words.accept("inet");
     }
     words.text("via")
 }
