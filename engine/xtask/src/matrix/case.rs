@@ -71,7 +71,12 @@ fn read(root: &Path, runbook: &Path, case: &Path, file: &Path) -> Result<Case> {
     let archive = folder.with_file_name(format!("{}.tar.zst", expect.world));
     let world = if archive.is_file() { archive } else { folder };
     let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    Ok(Case { runbook: name(runbook), name: name(case), world, expect })
+    Ok(Case {
+        runbook: name(runbook),
+        name: name(case),
+        world,
+        expect,
+    })
 }
 
 fn folders(path: &Path) -> Result<Vec<PathBuf>> {

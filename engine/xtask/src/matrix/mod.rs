@@ -20,5 +20,10 @@ pub fn run_all(root: &Path, filter: &str) -> crate::Result<Vec<Judged>> {
     let runner = Runner::new()?;
     let wanted = |c: &Case| filter.is_empty() || c.name.contains(filter) || c.runbook.contains(filter);
     let found = cases(root)?.into_iter().filter(wanted);
-    Ok(found.map(|case| { let ran = runner.run(&case); judge(case, ran) }).collect())
+    Ok(found
+        .map(|case| {
+            let ran = runner.run(&case);
+            judge(case, ran)
+        })
+        .collect())
 }

@@ -22,8 +22,15 @@ impl Runner {
         if let Some(error) = errors.first() {
             return Err(format!("the catalogue of findings does not load: {error}").into());
         }
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-        Ok(Runner { library, catalogue: Arc::new(catalogue), runtime })
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()?;
+        Ok(Runner {
+            library,
+            catalogue: Arc::new(catalogue),
+            runtime,
+        })
     }
 
     pub fn run(&self, case: &Case) -> Result<RunResult> {
@@ -98,14 +105,22 @@ fn params(runbook: &Runbook, args: &[String]) -> Result<Map<String, Value>> {
     let mut params: Map<String, Value> = defaults.collect();
     let mut args = args.iter();
     while let Some(arg) = args.next() {
-        let name = arg.strip_prefix("--").ok_or_else(|| format!("`{arg}` is no parameter"))?;
+        let name = arg
+            .strip_prefix("--")
+            .ok_or_else(|| format!("`{arg}` is no parameter"))?;
         let (name, text) = match name.split_once('=') {
             Some((name, text)) => (name, text.to_string()),
-            None => (name, args.next().ok_or_else(|| format!("`{arg}` has no value"))?.clone()),
+            None => (
+                name,
+                args.next().ok_or_else(|| format!("`{arg}` has no value"))?.clone(),
+            ),
         };
         let known = runbook.params.iter().find(|p| p.name == name);
         let param = known.ok_or_else(|| format!("`{}` has no parameter `{name}`", runbook.source.name))?;
-        params.insert(name.into(), param.kind.read(&text).map_err(|e| format!("--{name}: {e}"))?);
+        params.insert(
+            name.into(),
+            param.kind.read(&text).map_err(|e| format!("--{name}: {e}"))?,
+        );
     }
     Ok(params)
 }
