@@ -3,28 +3,19 @@
 use crate::{
     errors::CliError,
     flags::ReportFormat,
-    text::{Style, clean_line},
+    text::Style,
 };
+use runbook_report::TextOptions;
 use runbook_run::{Language, RunResult};
 use std::{fs, io, path::Path};
 
 pub(crate) fn json(result: &RunResult) -> String {
-    serde_json::to_string_pretty(result).unwrap_or_default() + "\n"
+    runbook_report::json(result)
 }
 
-/// Placeholder until `runbook-report` is there.
-pub(crate) fn text(result: &RunResult, _style: Style, _language: Language) -> String {
-    let mut out = format!("{}: {}\n", result.runbook, result.verdict);
-    for cause in &result.causes {
-        let subject = format!("{} {}", cause.subject.kind, cause.subject.name);
-        out.push_str(&clean_line(&format!("{} ({}) {subject}: {}", cause.code, cause.certainty, cause.summary)));
-        out.push('\n');
-    }
-    for step in &result.steps {
-        out.push_str(&clean_line(&format!("  {:?} {} {}", step.status, step.title, step.reason)));
-        out.push('\n');
-    }
-    out
+pub(crate) fn text(result: &RunResult, style: Style, language: Language) -> String {
+    let Style { colour, width, unicode } = style;
+    runbook_report::text(result, &TextOptions { colour, width, language, unicode })
 }
 
 /// Writes a report whole or not at all.

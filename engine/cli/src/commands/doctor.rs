@@ -114,8 +114,10 @@ fn catalogue(cli: &Cli) -> Check {
     match errors.as_slice() {
         [] => Check::new(State::Fine, "catalogue", format!("{codes} finding codes")),
         errors => {
-            let all: Vec<String> = errors.iter().map(ToString::to_string).collect();
-            Check::new(State::Wrong, "catalogue", format!("{codes} finding codes\n{}", all.join("\n")))
+            let first: Vec<String> = errors.iter().take(5).map(ToString::to_string).collect();
+            let more = errors.len().saturating_sub(5);
+            let more = if more > 0 { format!("\nand {more} more") } else { String::new() };
+            Check::new(State::Wrong, "catalogue", format!("{codes} finding codes\n{}{more}", first.join("\n")))
         }
     }
 }

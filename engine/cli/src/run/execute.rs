@@ -173,7 +173,7 @@ impl Job {
         };
         let (catalogue, errors) = self.loaded.host.library().catalogue();
         for error in errors {
-            tracing::warn!("catalogue: {error}");
+            tracing::info!("catalogue: {error}");
         }
         let catalogue = Arc::new(catalogue);
         Ok(Arc::new(Session::new(world, journal, catalogue, watcher.observer(), limits, self.allow, begin)))
