@@ -17,7 +17,7 @@ fn names_and_flags() {
     stage.say("run").is(2, &[], &["<NAME>"]);
     stage.say("").is(2, &[], &["Usage"]);
     stage.say("explain VETH-MISING").is(2, &[], &["did you mean `VETH-MISSING`?"]);
-    stage.say("doc kube::nods").is(2, &[], &["did you mean `kube::nodes`?"]);
+    stage.say("doc kube::lst").is(2, &[], &["did you mean `kube::list`?"]);
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn scripts_that_do_not_load() {
     stage.book("kind", "//! x.\nfn params() { [#{ name: \"a\", kind: \"colour\" }] }\nfn main(p) { step(\"a\", \"B?\", || 1); }\n");
     stage.run("kind").is(3, &[], &["kind `colour`", "pod-or-address"]);
     stage.say("list").is(0, &["does not load: `runbook check` says why"], &[]);
-    stage.say("check syntax misspelt healthy").is(3, &["syntax.rhai:3:13", "no function `nodez`", "misspelt.rhai:3", "something wrong in 2"], &[]);
+    stage.say("check syntax misspelt healthy").is(3, &["syntax.rhai:3:13", "no function `lisd`", "misspelt.rhai:3", "something wrong in 2"], &[]);
     stage.say("check healthy").is(0, &["nothing wrong"], &[]);
 }
 

@@ -37,7 +37,7 @@ fn a_script_that_fails_outside_of_a_step_is_not_healthy() {
 #[test]
 fn a_misspelt_primitive_spoils_its_step_and_no_other() {
     let said = Stage::new().run("misspelt --output json");
-    said.is(5, &["did you mean `kube::nodes()`"], &[]);
+    said.is(5, &["did you mean `kube::list("], &[]);
     let result: serde_json::Value = serde_json::from_str(&said.out).unwrap();
     let statuses: Vec<&str> = result["steps"].as_array().unwrap().iter().map(|s| s["status"].as_str().unwrap()).collect();
     assert_eq!(statuses, ["inconclusive", "ok"]);

@@ -40,9 +40,9 @@ fn explain_find_and_doc() {
     stage.say("find no route to host").is(0, &["NODE-UNREACHABLE"], &[]);
     stage.say("find zzzz").is(2, &[], &["no finding code for `zzzz`"]);
     stage.say("doc").is(0, &["kube", "step("], &[]);
-    stage.say("doc kube").is(0, &["kube::nodes()"], &[]);
-    stage.say("doc kube::nodes").is(0, &["kube::nodes()"], &[]);
-    stage.say("doc nodes").is(0, &["kube::nodes()"], &[]);
+    stage.say("doc kube").is(0, &["kube::list(kind)"], &[]);
+    stage.say("doc kube::list").is(0, &["kube::list(kind)"], &[]);
+    stage.say("doc list").is(0, &["kube::list(kind)"], &[]);
 }
 
 #[test]
@@ -100,4 +100,15 @@ fn a_reader_that_goes_away_is_no_panic() {
     let line = format!("{} doc | head -1", env!("CARGO_BIN_EXE_runbook"));
     let piped = said(Command::new("sh").args(["-c", &line]));
     assert_eq!((piped.code, piped.err.as_str()), (0, ""));
+}
+
+#[test]
+fn help_reads_well() {
+    let stage = Stage::new();
+    for (name, line) in [("help", "--help"), ("help-run", "run --help"), ("help-run-long", "run long --help"), ("help-replay", "replay --help")] {
+        let mut command = stage.command(line);
+        let said = said(command.env("COLUMNS", "80"));
+        said.is(0, &["Usage: "], &[]);
+        insta::assert_snapshot!(name, said.out);
+    }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 fn guided(stage: &Stage, line: &str) -> PtySession {
     let mut command = stage.command(&format!("run {line} --world world"));
     command.env("TERM", "xterm").env("NO_COLOR", "1").env("COLUMNS", "80").env("PAGER", "cat");
+    command.stdin(std::process::Stdio::inherit());
     spawn_command(command, Some(20_000)).unwrap()
 }
 
@@ -20,10 +21,10 @@ fn press(p: &mut PtySession, key: &str) {
 
 fn code(p: &mut PtySession) -> i32 {
     p.exp_eof().unwrap();
-    match p.process.wait().unwrap() {
-        rexpect::process::wait::WaitStatus::Exited(_, code) => code,
-        other => panic!("{other:?}"),
-    }
+    // `Exited(Pid(7), 1)`: the type itself is of a crate that rexpect does not hand on.
+    let ended = format!("{:?}", p.process().wait().unwrap());
+    let code = ended.strip_prefix("Exited(").and_then(|rest| rest.trim_end_matches(')').rsplit(", ").next());
+    code.and_then(|c| c.parse().ok()).unwrap_or_else(|| panic!("{ended}"))
 }
 
 #[test]

@@ -13,10 +13,10 @@ pub struct Said {
 }
 
 const BOOKS: [(&str, &str); 9] = [
-    ("healthy", "step(\"nodes\", \"Which nodes are there?\", || kube::nodes().len());"),
+    ("healthy", "step(\"nodes\", \"Which nodes are there?\", || kube::list(\"nodes\").len());"),
     (
         "problem",
-        "step(\"look\", \"Is the link there?\", || { let n = kube::nodes(); finding(\"VETH-MISSING\", #{ pod: \"shop/cart-0\", certainty: \"proven\", evidence: n, summary: \"no link leads to shop/cart-0\" }); });",
+        "step(\"look\", \"Is the link there?\", || { let n = kube::list(\"nodes\"); finding(\"VETH-MISSING\", #{ pod: \"shop/cart-0\", certainty: \"proven\", evidence: n, summary: \"no link leads to shop/cart-0\" }); });",
     ),
     (
         "warning",
@@ -25,7 +25,7 @@ const BOOKS: [(&str, &str); 9] = [
     ("inconclusive", "step(\"look\", \"Can we tell?\", || unknown(\"nobody can ask the fabric\"));"),
     ("busy", "step(\"spin\", \"Does it end?\", || { loop { try { throw 1; } catch { } } });"),
     ("sleepy", "step(\"wait\", \"Is it over?\", || sleep(60));"),
-    ("misspelt", "step(\"look\", \"Which nodes?\", || kube::nodez()); step(\"more\", \"And then?\", || 1);"),
+    ("misspelt", "step(\"look\", \"Which nodes?\", || kube::lisd(\"nodes\")); step(\"more\", \"And then?\", || 1);"),
     ("outside", "step(\"look\", \"Fine?\", || 1); no_such_function(1);"),
     (
         "hostile",
@@ -43,7 +43,7 @@ fn params() {
     ]
 }
 fn main(p) {
-    step(\"first\", \"Which nodes are there?\", || kube::nodes().len());
+    step(\"first\", \"Which nodes are there?\", || kube::list(\"nodes\").len());
     step(\"second\", \"Is the link there?\", || finding(\"VETH-MISSING\", #{ pod: \"shop/cart-0\", summary: \"no link\" }));
     step(\"third\", \"Can we tell?\", || unknown(\"no\"));
     step(\"fourth\", \"Is it the limit?\", || { note(`limit ${p.limit_ms} src ${p.src}`); });

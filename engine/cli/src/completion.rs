@@ -33,7 +33,7 @@ fn complete_command() -> Command {
     if let (Some(command), Some(name)) = (&scanned.command, &scanned.name)
         && let Ok(loaded) = load(&library, name)
         && let Some(sub) = app.find_subcommand(command).cloned()
-        && let Ok(sub) = flags::add_params(sub, &loaded.runbook, &config)
+        && let Ok(sub) = flags::add_params(&sub, &loaded.runbook, &config)
     {
         app = app.mut_subcommand(command, |_| sub);
     }

@@ -102,7 +102,7 @@ fn parse(arguments: &[OsString], config: &Config) -> Result<(ArgMatches, Option<
     if let (Some(command), Some(name)) = (&scanned.command, &scanned.name) {
         let found = load(&Library::new(folders(&scanned, config)), name)?;
         let sub = app.find_subcommand(command).cloned().unwrap_or_default();
-        let sub = flags::add_params(sub, &found.runbook, config)?;
+        let sub = flags::add_params(&sub, &found.runbook, config)?;
         app = app.mut_subcommand(command, |_| sub);
         loaded = Some(found);
     }

@@ -34,7 +34,7 @@ impl Check {
     }
 }
 
-/// Can a cluster be asked, and is all in place? Exit 4 when it cannot be asked.
+/// Can a cluster be asked, and is all in place? Exit 4 when it cannot be asked, 3 when something of ours is broken.
 pub(crate) fn doctor(cli: &Cli, cluster: &ClusterFlags) -> Result<Code, CliError> {
     let style = Style::stdout(cli.colour);
     let (api, code) = match reach(cluster) {
@@ -43,6 +43,8 @@ pub(crate) fn doctor(cli: &Cli, cluster: &ClusterFlags) -> Result<Code, CliError
     };
     let version = Check::new(State::Fine, "runbook", env!("CARGO_PKG_VERSION"));
     let checks = [version, api, ssh(), settings(cli), runbooks(cli), catalogue(cli), kept_journals(), terminal(style)];
+    let broken = checks.iter().any(|c| matches!(c.state, State::Wrong));
+    let code = if broken && code == Code::Healthy { Code::NotLoaded } else { code };
     let lines: String = checks.iter().map(|c| line(c, style)).collect();
     text::print(&lines)?;
     Ok(code)

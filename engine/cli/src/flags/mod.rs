@@ -79,7 +79,7 @@ pub(crate) struct RunFlags {
     #[command(flatten)]
     pub(crate) world: WorldFlags,
     /// Keep all that the cluster answers, in a directory or a `.tar.zst`
-    #[arg(long, value_name = "PATH", env = "RUNBOOK_RECORD")]
+    #[arg(long, value_name = "PATH", env = "RUNBOOK_RECORD", help_heading = "World")]
     pub(crate) record: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) run: Running,
@@ -211,7 +211,7 @@ pub(crate) struct Running {
     /// Also write the result to a file, as `text=PATH` or `json=PATH`. Repeatable
     #[arg(long, value_name = "FORMAT=PATH", env = "RUNBOOK_REPORT", value_delimiter = ',', value_parser = report_target)]
     pub(crate) report: Vec<(ReportFormat, PathBuf)>,
-    /// The journal's folder, or `none`; otherwise it is kept under the state directory
+    /// The journal's folder, or `none`; by default one of the newest 200 runs, kept for 30 days
     #[arg(long, value_name = "PATH", env = "RUNBOOK_JOURNAL")]
     pub(crate) journal: Option<PathBuf>,
     /// The mildest verdict that gives an exit code other than 0
@@ -338,7 +338,16 @@ pub(crate) fn command(config: &Config) -> Command {
     with_defaults(App::command(), config)
 }
 
+/// Below the flags of each command.
+pub(crate) const VARIABLES: &str = "Each flag has a variable, `--step-timeout` is `RUNBOOK_STEP_TIMEOUT`; `runbook.toml` sets most of them.\n\
+    `runbook --help` lists the exit codes.";
+
 fn with_defaults(mut command: Command, config: &Config) -> Command {
+    // The names of variables follow a rule, so that help need not repeat them; their values may be nobody's business.
+    command = command.mut_args(|a| a.hide_env(true));
+    if command.get_arguments().any(|a| a.get_env().is_some()) && command.get_name() != "runbook" {
+        command = command.after_help(VARIABLES);
+    }
     for (flag, values) in &config.flags {
         if command.get_arguments().any(|a| a.get_id() == flag) {
             command = command.mut_arg(flag, |a| a.default_values(values.clone()));
