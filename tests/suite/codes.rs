@@ -6,7 +6,9 @@ use crate::stage::Stage;
 fn a_verdict_is_an_exit_code() {
     let stage = Stage::new();
     stage.run("healthy").is(0, &["healthy"], &[]);
-    stage.run("problem").is(1, &["VETH-MISSING", "no link leads to shop/cart-0"], &[]);
+    stage
+        .run("problem")
+        .is(1, &["VETH-MISSING", "no link leads to shop/cart-0"], &[]);
     stage.run("inconclusive").is(5, &["nobody can ask the fabric"], &[]);
     stage.run("warning").is(6, &["VETH-MISSING"], &[]);
 }
@@ -31,7 +33,11 @@ fn fail_on_and_exit_zero_speak_of_verdicts_only() {
 #[test]
 fn a_script_that_fails_outside_of_a_step_is_not_healthy() {
     let said = Stage::new().run("outside --output json");
-    said.is(3, &["\"verdict\": \"inconclusive\"", "Did the runbook run to its end?"], &["no function `no_such_function", "outside.rhai:3"]);
+    said.is(
+        3,
+        &["\"verdict\": \"inconclusive\"", "Did the runbook run to its end?"],
+        &["no function `no_such_function", "outside.rhai:3"],
+    );
 }
 
 #[test]
@@ -39,7 +45,12 @@ fn a_misspelt_primitive_spoils_its_step_and_no_other() {
     let said = Stage::new().run("misspelt --output json");
     said.is(5, &["did you mean `kube::list("], &[]);
     let result: serde_json::Value = serde_json::from_str(&said.out).unwrap();
-    let statuses: Vec<&str> = result["steps"].as_array().unwrap().iter().map(|s| s["status"].as_str().unwrap()).collect();
+    let statuses: Vec<&str> = result["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|s| s["status"].as_str().unwrap())
+        .collect();
     assert_eq!(statuses, ["inconclusive", "ok"]);
 }
 
@@ -47,7 +58,9 @@ fn a_misspelt_primitive_spoils_its_step_and_no_other() {
 fn time_that_is_over_is_told_apart() {
     let stage = Stage::new();
     stage.run("sleepy --timeout 200ms").is(8, &["not"], &[]);
-    stage.run("busy --step-timeout 200ms").is(5, &["not done within the time of a step"], &[]);
+    stage
+        .run("busy --step-timeout 200ms")
+        .is(5, &["not done within the time of a step"], &[]);
 }
 
 #[test]
@@ -61,8 +74,14 @@ fn a_cluster_that_cannot_be_asked_is_4() {
         )
     };
     stage.file("kubeconfig", &config("http://127.0.0.1:1"));
-    stage.say("run healthy --kubeconfig kubeconfig --context nope").is(4, &[], &["no context `nope`", "contexts: c"]);
-    stage.say("run healthy --kubeconfig kubeconfig --question-timeout 2s").is(4, &["127.0.0.1:1"], &[]);
+    stage
+        .say("run healthy --kubeconfig kubeconfig --context nope")
+        .is(4, &[], &["no context `nope`", "contexts: c"]);
+    stage
+        .say("run healthy --kubeconfig kubeconfig --question-timeout 2s")
+        .is(4, &["127.0.0.1:1"], &[]);
     stage.say("run healthy --kubeconfig gone").is(4, &[], &["`gone`"]);
-    stage.say("doctor --kubeconfig kubeconfig").is(4, &["FAIL  cluster", "does not answer"], &[]);
+    stage
+        .say("doctor --kubeconfig kubeconfig")
+        .is(4, &["FAIL  cluster", "does not answer"], &[]);
 }

@@ -9,17 +9,45 @@ use std::{
 #[test]
 fn list_and_show() {
     let stage = Stage::new();
-    stage.say("list").is(0, &["long", "Four questions in a row.", "books/long.rhai"], &[]);
+    stage
+        .say("list")
+        .is(0, &["long", "Four questions in a row.", "books/long.rhai"], &[]);
     let json: serde_json::Value = serde_json::from_str(&stage.say("list --output json").out).unwrap();
-    assert!(json.as_array().unwrap().iter().any(|r| r["name"] == "long" && r["params"][0]["name"] == "src"));
-    let show = stage.say("show long").is(0, &["--src", "--limit-ms", "(default 5)", "Which nodes are there?"], &[]).out.clone();
+    assert!(
+        json.as_array()
+            .unwrap()
+            .iter()
+            .any(|r| r["name"] == "long" && r["params"][0]["name"] == "src")
+    );
+    let show = stage
+        .say("show long")
+        .is(
+            0,
+            &["--src", "--limit-ms", "(default 5)", "Which nodes are there?"],
+            &[],
+        )
+        .out
+        .clone();
     assert!(show.lines().all(|l| l.chars().count() <= 100), "{show}");
     stage.say("show ./books/long.rhai").is(0, &["Four questions"], &[]);
 }
 
 #[test]
 fn a_runbooks_parameters_are_flags() {
-    let help = Stage::new().say("run long --help").is(0, &["Parameters of long:", "--src <NAMESPACE/POD>", "the pod that asks", "[default: 5]"], &[]).out.clone();
+    let help = Stage::new()
+        .say("run long --help")
+        .is(
+            0,
+            &[
+                "Parameters of long:",
+                "--src <NAMESPACE/POD>",
+                "the pod that asks",
+                "[default: 5]",
+            ],
+            &[],
+        )
+        .out
+        .clone();
     assert!(help.starts_with("Four questions in a row."), "{help}");
 }
 
@@ -35,7 +63,9 @@ fn names_work_with_and_without_ending_and_from_anywhere() {
 #[test]
 fn explain_find_and_doc() {
     let stage = Stage::new();
-    stage.say("explain veth-missing").is(0, &["VETH-MISSING", "Confirm by hand", "Fix:"], &[]);
+    stage
+        .say("explain veth-missing")
+        .is(0, &["VETH-MISSING", "Confirm by hand", "Fix:"], &[]);
     stage.say("explain VETH-MISSING --lang zh").is(0, &["修复"], &[]);
     stage.say("find no route to host").is(0, &["NODE-UNREACHABLE"], &[]);
     stage.say("find zzzz").is(2, &[], &["no finding code for `zzzz`"]);
@@ -47,7 +77,15 @@ fn explain_find_and_doc() {
 
 #[test]
 fn doctor_tells_the_rule_for_journals() {
-    Stage::new().say("doctor").is(4, &["ok    journals", "the newest 200 runs are kept, none older than 30 days", "ok    runbook"], &[]);
+    Stage::new().say("doctor").is(
+        4,
+        &[
+            "ok    journals",
+            "the newest 200 runs are kept, none older than 30 days",
+            "ok    runbook",
+        ],
+        &[],
+    );
 }
 
 #[test]
@@ -59,12 +97,27 @@ fn completions_know_runbooks_and_their_parameters() {
     let complete = |words: &str| {
         let mut command = stage.command("");
         let index = words.split(' ').count() - 1;
-        command.arg("--").args(words.split(' ')).env("COMPLETE", "bash").env("_CLAP_COMPLETE_INDEX", index.to_string());
-        command.env("_CLAP_COMPLETE_COMP_TYPE", "9").env("_CLAP_COMPLETE_SPACE", "false").env("_CLAP_IFS", "\n");
+        command
+            .arg("--")
+            .args(words.split(' '))
+            .env("COMPLETE", "bash")
+            .env("_CLAP_COMPLETE_INDEX", index.to_string());
+        command
+            .env("_CLAP_COMPLETE_COMP_TYPE", "9")
+            .env("_CLAP_COMPLETE_SPACE", "false")
+            .env("_CLAP_IFS", "\n");
         said(&mut command).out
     };
-    assert!(complete("runbook run lo").lines().any(|l| l.trim() == "long"), "{}", complete("runbook run lo"));
-    assert!(complete("runbook run long --s").contains("--src"), "{}", complete("runbook run long --s"));
+    assert!(
+        complete("runbook run lo").lines().any(|l| l.trim() == "long"),
+        "{}",
+        complete("runbook run lo")
+    );
+    assert!(
+        complete("runbook run long --s").contains("--src"),
+        "{}",
+        complete("runbook run long --s")
+    );
 }
 
 #[test]
@@ -78,9 +131,15 @@ fn output_goes_where_it_should() {
     let read = |name: &str| std::fs::read_to_string(stage.0.work().join(name)).unwrap();
     assert_eq!(read("r.json"), json.out);
     assert!(read("r.txt").contains("VETH-MISSING"));
-    stage.run("healthy --report json=no/such/folder/r.json").is(2, &["healthy"], &["cannot write the report"]);
-    let lines: Vec<serde_json::Value> =
-        stage.run("long --output ndjson").out.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    stage
+        .run("healthy --report json=no/such/folder/r.json")
+        .is(2, &["healthy"], &["cannot write the report"]);
+    let lines: Vec<serde_json::Value> = stage
+        .run("long --output ndjson")
+        .out
+        .lines()
+        .map(|l| serde_json::from_str(l).unwrap())
+        .collect();
     let kinds: Vec<&str> = lines.iter().map(|l| l["type"].as_str().unwrap()).collect();
     assert_eq!(kinds[..2], ["step-begin", "step-end"]);
     assert_eq!(kinds.last(), Some(&"result"));
@@ -89,8 +148,19 @@ fn output_goes_where_it_should() {
 #[test]
 fn a_reader_that_goes_away_is_no_panic() {
     let stage = Stage::new();
-    for line in ["run long --output ndjson --world world", "run long --world world", "list", "explain VETH-MISSING", "run --help"] {
-        let mut child = stage.command(line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    for line in [
+        "run long --output ndjson --world world",
+        "run long --world world",
+        "list",
+        "explain VETH-MISSING",
+        "run --help",
+    ] {
+        let mut child = stage
+            .command(line)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         drop(child.stdout.take());
         let mut err = String::new();
         child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
@@ -105,7 +175,12 @@ fn a_reader_that_goes_away_is_no_panic() {
 #[test]
 fn help_reads_well() {
     let stage = Stage::new();
-    for (name, line) in [("help", "--help"), ("help-run", "run --help"), ("help-run-long", "run long --help"), ("help-replay", "replay --help")] {
+    for (name, line) in [
+        ("help", "--help"),
+        ("help-run", "run --help"),
+        ("help-run-long", "run long --help"),
+        ("help-replay", "replay --help"),
+    ] {
         let mut command = stage.command(line);
         let said = said(command.env("COLUMNS", "80"));
         said.is(0, &["Usage: "], &[]);

@@ -6,7 +6,11 @@ use std::time::Duration;
 
 fn guided(stage: &Stage, line: &str) -> PtySession {
     let mut command = stage.command(&format!("run {line} --world world"));
-    command.env("TERM", "xterm").env("NO_COLOR", "1").env("COLUMNS", "80").env("PAGER", "cat");
+    command
+        .env("TERM", "xterm")
+        .env("NO_COLOR", "1")
+        .env("COLUMNS", "80")
+        .env("PAGER", "cat");
     command.stdin(std::process::Stdio::inherit());
     spawn_command(command, Some(20_000)).unwrap()
 }
@@ -23,7 +27,9 @@ fn code(p: &mut PtySession) -> i32 {
     p.exp_eof().unwrap();
     // `Exited(Pid(7), 1)`: the type itself is of a crate that rexpect does not hand on.
     let ended = format!("{:?}", p.process().wait().unwrap());
-    let code = ended.strip_prefix("Exited(").and_then(|rest| rest.trim_end_matches(')').rsplit(", ").next());
+    let code = ended
+        .strip_prefix("Exited(")
+        .and_then(|rest| rest.trim_end_matches(')').rsplit(", ").next());
     code.and_then(|c| c.parse().ok()).unwrap_or_else(|| panic!("{ended}"))
 }
 
@@ -38,7 +44,8 @@ fn step_by_step_to_the_end() {
     p.exp_string("ok in").unwrap();
     p.exp_string("2/4  Is the link there?").unwrap();
     press(&mut p, "\r");
-    p.exp_string("PROBLEM VETH-MISSING (likely) on pod shop/cart-0").unwrap();
+    p.exp_string("PROBLEM VETH-MISSING (likely) on pod shop/cart-0")
+        .unwrap();
     p.exp_string("3/4").unwrap();
     press(&mut p, "a");
     p.exp_string("inconclusive in").unwrap();

@@ -29,9 +29,15 @@ fn a_run_is_kept_and_replays_to_the_same() {
     let id = folder.file_name().unwrap().to_string_lossy().into_owned();
     stage.say(&format!("replay {id} --exit-zero")).is(0, &[], &[]);
     stage.say(&format!("replay {}", folder.display())).is(1, &[], &[]);
-    stage.say(&format!("run long --world {}", folder.display())).is(1, &[], &[]);
-    stage.say("replay nothing-like-that").is(2, &[], &["no run `nothing-like-that`"]);
-    stage.say("replay world").is(2, &[], &["not the journal of a run", "--world"]);
+    stage
+        .say(&format!("run long --world {}", folder.display()))
+        .is(1, &[], &[]);
+    stage
+        .say("replay nothing-like-that")
+        .is(2, &[], &["no run `nothing-like-that`"]);
+    stage
+        .say("replay world")
+        .is(2, &[], &["not the journal of a run", "--world"]);
 }
 
 #[test]
@@ -39,7 +45,9 @@ fn an_edited_script_replays_and_the_kept_one_stays() {
     let stage = Stage::new();
     stage.run("long --limit-ms 9");
     stage.file("edited.rhai", "//! Edited.\nfn main(p) { step(\"first\", \"How many?\", || { note(`${kube::list(\"nodes\").len()} nodes`); }); }\n");
-    stage.say("replay last --with edited.rhai").is(0, &["1 nodes"], &["`limit_ms`, which this script does not take"]);
+    stage
+        .say("replay last --with edited.rhai")
+        .is(0, &["1 nodes"], &["`limit_ms`, which this script does not take"]);
     fs::remove_file(stage.0.work().join("books/long.rhai")).unwrap();
     stage.say("replay last").is(1, &["VETH-MISSING"], &[]);
 }
@@ -51,7 +59,9 @@ fn journals_go_where_they_are_told() {
     assert!(stage.runs().is_empty());
     stage.run("healthy --journal here").is(0, &[], &[]);
     assert!(stage.0.work().join("here/journal.ndjson").is_file());
-    stage.run("healthy --journal here").is(2, &[], &["`here` holds a journal already", "a folder of its own"]);
+    stage
+        .run("healthy --journal here")
+        .is(2, &[], &["`here` holds a journal already", "a folder of its own"]);
     let unwritable = stage.run("healthy --journal /proc/no/where");
     unwritable.is(0, &["healthy"], &["warning: cannot write the journal"]);
     assert_eq!(unwritable.err.lines().count(), 1, "{unwritable:?}");

@@ -8,7 +8,13 @@ use std::{
 
 fn signal(child: &Child, name: &str) {
     let id = child.id().to_string();
-    assert!(Command::new("kill").args([&format!("-{name}"), &id]).status().unwrap().success());
+    assert!(
+        Command::new("kill")
+            .args([&format!("-{name}"), &id])
+            .status()
+            .unwrap()
+            .success()
+    );
 }
 
 /// Starts a run and waits until its journal says that a step runs.
@@ -16,7 +22,10 @@ fn started(stage: &Stage, line: &str) -> Child {
     let mut command = stage.command(&format!("run {line} --world world --output json"));
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let begun = || {
-        let journals = stage.runs().into_iter().filter_map(|r| std::fs::read_to_string(r.join("journal.ndjson")).ok());
+        let journals = stage
+            .runs()
+            .into_iter()
+            .filter_map(|r| std::fs::read_to_string(r.join("journal.ndjson")).ok());
         journals.into_iter().any(|text| text.contains("step-begin"))
     };
     let patience = Instant::now() + Duration::from_secs(20);

@@ -13,7 +13,10 @@ pub struct Said {
 }
 
 const BOOKS: [(&str, &str); 9] = [
-    ("healthy", "step(\"nodes\", \"Which nodes are there?\", || kube::list(\"nodes\").len());"),
+    (
+        "healthy",
+        "step(\"nodes\", \"Which nodes are there?\", || kube::list(\"nodes\").len());",
+    ),
     (
         "problem",
         "step(\"look\", \"Is the link there?\", || { let n = kube::list(\"nodes\"); finding(\"VETH-MISSING\", #{ pod: \"shop/cart-0\", certainty: \"proven\", evidence: n, summary: \"no link leads to shop/cart-0\" }); });",
@@ -22,10 +25,19 @@ const BOOKS: [(&str, &str); 9] = [
         "warning",
         "step(\"look\", \"Is it tidy?\", || finding(\"VETH-MISSING\", #{ pod: \"shop/cart-0\", severity: \"warning\", summary: \"untidy\" }));",
     ),
-    ("inconclusive", "step(\"look\", \"Can we tell?\", || unknown(\"nobody can ask the fabric\"));"),
-    ("busy", "step(\"spin\", \"Does it end?\", || { loop { try { throw 1; } catch { } } });"),
+    (
+        "inconclusive",
+        "step(\"look\", \"Can we tell?\", || unknown(\"nobody can ask the fabric\"));",
+    ),
+    (
+        "busy",
+        "step(\"spin\", \"Does it end?\", || { loop { try { throw 1; } catch { } } });",
+    ),
     ("sleepy", "step(\"wait\", \"Is it over?\", || sleep(60));"),
-    ("misspelt", "step(\"look\", \"Which nodes?\", || kube::lisd(\"nodes\")); step(\"more\", \"And then?\", || 1);"),
+    (
+        "misspelt",
+        "step(\"look\", \"Which nodes?\", || kube::lisd(\"nodes\")); step(\"more\", \"And then?\", || 1);",
+    ),
     ("outside", "step(\"look\", \"Fine?\", || 1); no_such_function(1);"),
     (
         "hostile",
@@ -54,7 +66,10 @@ impl Stage {
     pub fn new() -> Stage {
         let stage = Stage(Sealed::new().unwrap());
         for (name, body) in BOOKS {
-            stage.book(name, &format!("//! A runbook named {name}.\nfn main(p) {{\n    {body}\n}}\n"));
+            stage.book(
+                name,
+                &format!("//! A runbook named {name}.\nfn main(p) {{\n    {body}\n}}\n"),
+            );
         }
         stage.book("long", LONG);
         stage.file("world/index.json", "{\"captures\": []}");
@@ -78,7 +93,9 @@ impl Stage {
 
     pub fn command(&self, line: &str) -> Command {
         let mut command = self.0.command(env!("CARGO_BIN_EXE_runbook"));
-        command.args(line.split_whitespace()).env("RUNBOOK_RUNBOOKS", self.0.work().join("books"));
+        command
+            .args(line.split_whitespace())
+            .env("RUNBOOK_RUNBOOKS", self.0.work().join("books"));
         command
     }
 
@@ -101,7 +118,11 @@ impl Stage {
 pub fn said(command: &mut Command) -> Said {
     let done = command.output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    Said { code: done.status.code().unwrap_or(-1), out: text(&done.stdout), err: text(&done.stderr) }
+    Said {
+        code: done.status.code().unwrap_or(-1),
+        out: text(&done.stdout),
+        err: text(&done.stderr),
+    }
 }
 
 impl Said {

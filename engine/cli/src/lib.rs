@@ -117,7 +117,13 @@ fn folders(scanned: &flags::Scanned, config: &Config) -> Vec<std::path::PathBuf>
     }
     match variable() {
         Some(list) => list.split(':').map(Into::into).collect(),
-        None => config.flags.get("runbooks").into_iter().flatten().map(Into::into).collect(),
+        None => config
+            .flags
+            .get("runbooks")
+            .into_iter()
+            .flatten()
+            .map(Into::into)
+            .collect(),
     }
 }
 
@@ -133,7 +139,11 @@ pub(crate) fn load_source(library: &Library, source: &runbook_script::Source) ->
 }
 
 fn language(asked: Option<flags::Lang>) -> Language {
-    let locale = || ["LC_ALL", "LC_MESSAGES", "LANG"].iter().find_map(|n| std::env::var(n).ok().filter(|v| !v.is_empty()));
+    let locale = || {
+        ["LC_ALL", "LC_MESSAGES", "LANG"]
+            .iter()
+            .find_map(|n| std::env::var(n).ok().filter(|v| !v.is_empty()))
+    };
     match asked {
         Some(flags::Lang::Zh) => Language::Zh,
         Some(flags::Lang::En) => Language::En,

@@ -1,10 +1,6 @@
 //! The result of a run as text or JSON, and where it goes.
 
-use crate::{
-    errors::CliError,
-    flags::ReportFormat,
-    text::Style,
-};
+use crate::{errors::CliError, flags::ReportFormat, text::Style};
 use runbook_report::TextOptions;
 use runbook_run::{Language, RunResult};
 use std::{fs, io, path::Path};
@@ -15,12 +11,24 @@ pub(crate) fn json(result: &RunResult) -> String {
 
 pub(crate) fn text(result: &RunResult, style: Style, language: Language) -> String {
     let Style { colour, width, unicode } = style;
-    runbook_report::text(result, &TextOptions { colour, width, language, unicode })
+    runbook_report::text(
+        result,
+        &TextOptions {
+            colour,
+            width,
+            language,
+            unicode,
+        },
+    )
 }
 
 /// Writes a report whole or not at all.
 pub(crate) fn write(result: &RunResult, format: ReportFormat, path: &Path, language: Language) -> Result<(), CliError> {
-    let plain = Style { colour: false, width: 100, unicode: true };
+    let plain = Style {
+        colour: false,
+        width: 100,
+        unicode: true,
+    };
     let text = match format {
         ReportFormat::Json => json(result),
         ReportFormat::Text => text(result, plain, language),

@@ -36,7 +36,10 @@ pub(crate) fn stored(path: &Path) -> Result<Stored, CliError> {
 }
 
 pub(crate) fn of_journal(stored: &Stored, path: &Path) -> Record {
-    let info = WorldInfo { kind: WorldKind::Journal, name: path.display().to_string() };
+    let info = WorldInfo {
+        kind: WorldKind::Journal,
+        name: path.display().to_string(),
+    };
     let clock: Timestamp = stored.begin.started;
     Record::from_answers(info, clock, stored.answers())
 }
@@ -44,10 +47,15 @@ pub(crate) fn of_journal(stored: &Stored, path: &Path) -> Record {
 /// A cluster. Nothing is sent yet: the first question does that.
 pub(crate) async fn live(flags: &ClusterFlags) -> Result<Arc<dyn World>, CliError> {
     if flags.via == Via::Ssh && !has_ssh() {
-        return Err(CliError::new(Code::CouldNotAsk, "`--via ssh`, but there is no `ssh` on this machine")
-            .hint("install OpenSSH's client, or leave `--via` out: nodes are then asked through their calico-node pods"));
+        return Err(
+            CliError::new(Code::CouldNotAsk, "`--via ssh`, but there is no `ssh` on this machine").hint(
+                "install OpenSSH's client, or leave `--via` out: nodes are then asked through their calico-node pods",
+            ),
+        );
     }
-    let world = LiveWorld::connect(options(flags)).await.map_err(|e| errors::no_cluster(&e))?;
+    let world = LiveWorld::connect(options(flags))
+        .await
+        .map_err(|e| errors::no_cluster(&e))?;
     Ok(Arc::new(world))
 }
 

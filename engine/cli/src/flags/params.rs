@@ -17,18 +17,33 @@ fn flag(param: &Param) -> String {
 /// `run` or `record` for one runbook: its parameters stand before the flags that all runbooks share.
 pub(crate) fn add_params(command: &Command, runbook: &Runbook, config: &Config) -> Result<Command, CliError> {
     let heading = format!("Parameters of {}", runbook.source.name);
-    let usage = format!("runbook {} {} [--PARAMETER VALUE]... [OPTIONS]", command.get_name(), runbook.source.name);
-    let mut own = Command::new(command.get_name().to_string()).about(runbook.summary().to_string()).override_usage(usage);
+    let usage = format!(
+        "runbook {} {} [--PARAMETER VALUE]... [OPTIONS]",
+        command.get_name(),
+        runbook.source.name
+    );
+    let mut own = Command::new(command.get_name().to_string())
+        .about(runbook.summary().to_string())
+        .override_usage(usage);
     for param in &runbook.params {
         let long = flag(param);
         if command.get_arguments().any(|a| a.get_long() == Some(&long)) || EVERYWHERE.contains(&long.as_str()) {
-            let message = format!("parameter `{}` of {} has the name of a flag of `runbook run`", param.name, runbook.source.path);
+            let message = format!(
+                "parameter `{}` of {} has the name of a flag of `runbook run`",
+                param.name, runbook.source.path
+            );
             return Err(CliError::new(Code::NotLoaded, message).hint("give the parameter another name"));
         }
         let site = config.param(&runbook.source.name, &param.name);
         own = own.arg(argument(param, site).help_heading(heading.clone()));
     }
-    let shared = command.get_arguments().map(|a| if a.is_positional() { a.clone().hide(true) } else { a.clone() });
+    let shared = command.get_arguments().map(|a| {
+        if a.is_positional() {
+            a.clone().hide(true)
+        } else {
+            a.clone()
+        }
+    });
     Ok(own.args(shared).after_help(super::VARIABLES))
 }
 

@@ -47,7 +47,11 @@ impl Interrupt {
         let mut signals = Signals {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
-            hang_up: if ignores_hang_up() { None } else { Some(signal(SignalKind::hangup())?) },
+            hang_up: if ignores_hang_up() {
+                None
+            } else {
+                Some(signal(SignalKind::hangup())?)
+            },
         };
         let this = self.clone();
         tokio::spawn(async move {
@@ -69,7 +73,11 @@ struct Signals {
 
 impl Signals {
     async fn next(&mut self, pager: &AtomicBool) {
-        let Signals { interrupt, terminate, hang_up } = self;
+        let Signals {
+            interrupt,
+            terminate,
+            hang_up,
+        } = self;
         loop {
             tokio::select! {
                 _ = interrupt.recv() => {
@@ -88,5 +96,7 @@ impl Signals {
 fn ignores_hang_up() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|l| l.strip_prefix("SigIgn:"));
-    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 != 0)
+    ignored
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask & 1 != 0)
 }
