@@ -2,6 +2,25 @@
 //!
 //! [`ApiServer`] speaks HTTP and the exec WebSocket, [`SshNodes`] are real sshds, [`Sealed`] is a home of its own for
 //! running the binary. What a node or a pod says is recorded: see [`Snapshot`]. What goes wrong is told by a [`Script`].
+//!
+//! ```no_run
+//! use runbook_testkit::{ApiServer, Cut, ExecFault, Fault, On, Quirk, Script, SshNodes, SshPlan, Way, Sealed, snapshot};
+//!
+//! let healthy = snapshot("healthy")?;
+//! let script = Script::new()
+//!     .fault_times(2, On::path("/api/v1/nodes"), Fault::TooMany { retry_after: 1 })
+//!     .fault(On::exec("kworker-2"), Fault::Exec(ExecFault::Cut { after: 100, how: Cut::LooksFine }))
+//!     .quirk("kworker-1", Quirk::CalicoNodeImage);
+//! let api = ApiServer::start(&healthy, script)?;
+//! let nodes = SshPlan::new().node("kworker-1", Way::Direct).node("kworker-2", Way::Jump).start(&healthy)?;
+//!
+//! let sealed = Sealed::new()?.env("KUBECONFIG", &api.kubeconfig_path);
+//! let run = sealed.command("runbook").args(["run", "pod-cross-node"]).output();
+//! assert!(api.execs().len() <= 3 && nodes.sessions("kworker-1") <= 3);
+//! # Ok::<(), runbook_testkit::Error>(())
+//! ```
+//!
+//! Everything ends and is removed when it is dropped. A snapshot must stay where it is until then.
 
 pub mod filters;
 mod procs;

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-/// What goes wrong, and what is different from the snapshot. The default: nothing.
+/// What goes wrong, and what is different from the snapshot. The default: nothing. Clones share their counts.
 #[derive(Debug, Clone, Default)]
 pub struct Script {
     pub(crate) faults: Vec<Arc<Planned>>,

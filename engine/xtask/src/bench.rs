@@ -58,7 +58,13 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
     let unpacked = tempfile::tempdir()?;
     let world = unpack(&case.world, unpacked.path())?;
     let text = |path: &Path| path.display().to_string();
-    let mut ours = vec![text(&binary), "run".into(), case.runbook.clone(), "--world".into(), text(&case.world)];
+    let mut ours = vec![
+        text(&binary),
+        "run".into(),
+        case.runbook.clone(),
+        "--world".into(),
+        text(&case.world),
+    ];
     ours.extend(["--headless", "--exit-zero", "--output", "json"].map(String::from));
     ours.extend(case.expect.args.clone());
     let mut subjects = vec![subject("runbook", ours), subject("true", vec!["true".into()])];
@@ -79,7 +85,11 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
 }
 
 fn subject(name: &'static str, argv: Vec<String>) -> Subject {
-    Subject { name, argv, taken: vec![] }
+    Subject {
+        name,
+        argv,
+        taken: vec![],
+    }
 }
 
 fn choose(wanted: Option<&str>) -> Result<Case> {
@@ -88,18 +98,38 @@ fn choose(wanted: Option<&str>) -> Result<Case> {
         Some(name) => all.find(|c| format!("{}/{}", c.runbook, c.name) == name),
         None => all.find(|c| !c.expect.first.is_empty()),
     };
-    found.ok_or_else(|| format!("no case {} under tests/recordings", wanted.unwrap_or("that expects a cause")).into())
+    found.ok_or_else(|| {
+        format!(
+            "no case {} under tests/recordings",
+            wanted.unwrap_or("that expects a cause")
+        )
+        .into()
+    })
 }
 
 /// Builds as users run it, and asks cargo where the binary is.
 fn build() -> Result<PathBuf> {
-    let mut command = sh::cargo(&["build", "--release", "--bin", "runbook", "--message-format", "json-render-diagnostics"]);
+    let mut command = sh::cargo(&[
+        "build",
+        "--release",
+        "--bin",
+        "runbook",
+        "--message-format",
+        "json-render-diagnostics",
+    ]);
     eprintln!("$ {}", sh::line(&command));
     let out = command.stderr(Stdio::inherit()).output()?;
     let lines = String::from_utf8_lossy(&out.stdout);
-    let messages = lines.lines().filter_map(|l| serde_json::from_str::<serde_json::Value>(l).ok());
-    let built = messages.filter(|m| m["target"]["name"] == "runbook").filter_map(|m| m["executable"].as_str().map(PathBuf::from));
-    built.last().filter(|_| out.status.success()).ok_or_else(|| "`runbook` did not build".into())
+    let messages = lines
+        .lines()
+        .filter_map(|l| serde_json::from_str::<serde_json::Value>(l).ok());
+    let built = messages
+        .filter(|m| m["target"]["name"] == "runbook")
+        .filter_map(|m| m["executable"].as_str().map(PathBuf::from));
+    built
+        .last()
+        .filter(|_| out.status.success())
+        .ok_or_else(|| "`runbook` did not build".into())
 }
 
 /// The world as a folder, for the peer. Where an archive wraps everything into one folder, that folder.
@@ -117,7 +147,11 @@ fn unpack(world: &Path, into: &Path) -> Result<PathBuf> {
 
 /// Runs a program in a process of its own that does nothing else, so that "children" means this one.
 fn spawn(argv: &[String]) -> Result<Taken> {
-    let out = Command::new(std::env::current_exe()?).arg("measure").arg("--").args(argv).output()?;
+    let out = Command::new(std::env::current_exe()?)
+        .arg("measure")
+        .arg("--")
+        .args(argv)
+        .output()?;
     if !out.status.success() {
         return Err(format!("`{}` failed: {}", argv.join(" "), String::from_utf8_lossy(&out.stderr)).into());
     }
@@ -133,26 +167,47 @@ pub(crate) fn measure(argv: &[String]) -> Result<bool> {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
     let ms = |time: TimeVal| time.num_microseconds() as f64 / 1e3;
     let cpu_ms = ms(usage.user_time()) + ms(usage.system_time());
-    let taken = Taken { wall_ms, cpu_ms, peak_mb: usage.max_rss() as f64 / 1024.0 };
+    let taken = Taken {
+        wall_ms,
+        cpu_ms,
+        peak_mb: usage.max_rss() as f64 / 1024.0,
+    };
     println!("{}", serde_json::to_string(&taken)?);
     Ok(status.success())
 }
 
 /// Prints the table and the ratios. False: over a limit.
 fn report(subjects: &[Subject]) -> bool {
-    println!("{:<18} {:>10} {:>24} {:>10} {:>10}", "", "wall ms", "min / max", "cpu ms", "peak MB");
+    println!(
+        "{:<18} {:>10} {:>24} {:>10} {:>10}",
+        "", "wall ms", "min / max", "cpu ms", "peak MB"
+    );
     for subject in subjects {
         let wall = |t: &Taken| t.wall_ms;
         let spread = format!("{:.1} / {:.1}", least(subject, wall), most(subject, wall));
         let (wall, cpu, peak) = medians(subject);
-        println!("{:<18} {wall:>10.1} {spread:>24} {cpu:>10.1} {peak:>10.1}", subject.name);
+        println!(
+            "{:<18} {wall:>10.1} {spread:>24} {cpu:>10.1} {peak:>10.1}",
+            subject.name
+        );
     }
-    let Some((ours, others)) = subjects.split_first() else { return false };
+    let Some((ours, others)) = subjects.split_first() else {
+        return false;
+    };
     let (wall, cpu, peak) = medians(ours);
-    println!("\nlimit: {:.0}% of {LIMIT_MS} ms, {:.0}% of {LIMIT_MB} MB", 100.0 * cpu / LIMIT_MS, 100.0 * peak / LIMIT_MB);
+    println!(
+        "\nlimit: {:.0}% of {LIMIT_MS} ms, {:.0}% of {LIMIT_MB} MB",
+        100.0 * cpu / LIMIT_MS,
+        100.0 * peak / LIMIT_MB
+    );
     for other in others {
         let (their_wall, _, their_peak) = medians(other);
-        println!("{}: {:.2} times its time, {:.2} times its memory", other.name, wall / their_wall, peak / their_peak);
+        println!(
+            "{}: {:.2} times its time, {:.2} times its memory",
+            other.name,
+            wall / their_wall,
+            peak / their_peak
+        );
     }
     let fits = cpu <= LIMIT_MS && peak <= LIMIT_MB;
     if !fits {

@@ -20,13 +20,30 @@ pub(crate) fn run() -> Result<bool> {
 /// Goes through all of them, also when one fails: a person wants to know about every one.
 pub(crate) fn all() -> Result<Vec<Check>> {
     let format = sh::run(&mut sh::cargo(&["fmt", "--all", "--check"]))?;
-    let lint = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"];
+    let lint = [
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--quiet",
+        "--",
+        "-D",
+        "warnings",
+    ];
     let lints = sh::run(&mut sh::cargo(&lint))?;
     let documents = documents()?;
     Ok(vec![
-        Check { name: "format", passed: format },
-        Check { name: "lints", passed: lints },
-        Check { name: "generated documents", passed: documents },
+        Check {
+            name: "format",
+            passed: format,
+        },
+        Check {
+            name: "lints",
+            passed: lints,
+        },
+        Check {
+            name: "generated documents",
+            passed: documents,
+        },
     ])
 }
 

@@ -15,12 +15,36 @@ struct Need {
 }
 
 const NEEDS: [Need; 6] = [
-    Need { program: "sshd", package: "openssh-server", purpose: "nodes that answer over SSH" },
-    Need { program: "ssh", package: "openssh-client", purpose: "nodes that answer over SSH" },
-    Need { program: "ssh-keygen", package: "openssh-client", purpose: "nodes that answer over SSH" },
-    Need { program: "ip", package: "iproute2", purpose: "namespaces as nodes" },
-    Need { program: "unshare", package: "util-linux", purpose: "namespaces as nodes" },
-    Need { program: "python3", package: "python3-minimal", purpose: "the peer of `cargo xtask bench`" },
+    Need {
+        program: "sshd",
+        package: "openssh-server",
+        purpose: "nodes that answer over SSH",
+    },
+    Need {
+        program: "ssh",
+        package: "openssh-client",
+        purpose: "nodes that answer over SSH",
+    },
+    Need {
+        program: "ssh-keygen",
+        package: "openssh-client",
+        purpose: "nodes that answer over SSH",
+    },
+    Need {
+        program: "ip",
+        package: "iproute2",
+        purpose: "namespaces as nodes",
+    },
+    Need {
+        program: "unshare",
+        package: "util-linux",
+        purpose: "namespaces as nodes",
+    },
+    Need {
+        program: "python3",
+        package: "python3-minimal",
+        purpose: "the peer of `cargo xtask bench`",
+    },
 ];
 
 /// Components of the toolchain that a minimal installation does not have.
@@ -53,7 +77,11 @@ fn missing() -> Vec<&'static Need> {
 
 /// Formatting and lints are part of the tests. Where rustup is, it has them; else the check itself says what is wrong.
 fn components() -> Result<()> {
-    let missing: Vec<&str> = COMPONENTS.iter().filter(|(p, _)| !has_component(p)).map(|(_, c)| *c).collect();
+    let missing: Vec<&str> = COMPONENTS
+        .iter()
+        .filter(|(p, _)| !has_component(p))
+        .map(|(_, c)| *c)
+        .collect();
     if !missing.is_empty() && sh::find("rustup").is_some() {
         sh::run(Command::new("rustup").args(["component", "add"]).args(&missing))?;
     }
@@ -62,11 +90,17 @@ fn components() -> Result<()> {
 
 fn has_component(program: &str) -> bool {
     // `cargo fmt` can be a stub of rustup that is there without the component.
-    Command::new(program).arg("--version").output().is_ok_and(|out| out.status.success())
+    Command::new(program)
+        .arg("--version")
+        .output()
+        .is_ok_and(|out| out.status.success())
 }
 
 fn can_install() -> bool {
-    let is_root = Command::new("id").arg("-u").output().is_ok_and(|out| out.stdout.trim_ascii() == b"0");
+    let is_root = Command::new("id")
+        .arg("-u")
+        .output()
+        .is_ok_and(|out| out.stdout.trim_ascii() == b"0");
     is_root && sh::find("apt-get").is_some()
 }
 
@@ -78,7 +112,10 @@ fn agreed(yes: bool, missing: &[&Need]) -> Result<bool> {
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
         return Ok(false);
     }
-    eprint!("The tests can use {}. Install with apt-get? [y/N] ", packages(missing).join(", "));
+    eprint!(
+        "The tests can use {}. Install with apt-get? [y/N] ",
+        packages(missing).join(", ")
+    );
     std::io::stderr().flush()?;
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
@@ -101,7 +138,11 @@ fn install(missing: &[&Need]) -> Result<()> {
     // A failure is not the end: what is then still missing is told, and under CI is a failure of the tests.
     if sh::run(&mut apt(&["update", "-qq"]))? {
         let packages = packages(missing);
-        let args = [&["install", "-y", "-qq", "--no-install-recommends"], packages.as_slice()].concat();
+        let args = [
+            &["install", "-y", "-qq", "--no-install-recommends"],
+            packages.as_slice(),
+        ]
+        .concat();
         sh::run(&mut apt(&args))?;
     }
     Ok(())

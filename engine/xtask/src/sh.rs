@@ -17,13 +17,19 @@ pub(crate) fn cargo(args: &[&str]) -> Command {
 /// Says what is run and runs it. False: it ended with an error.
 pub(crate) fn run(command: &mut Command) -> Result<bool> {
     eprintln!("$ {}", line(command));
-    let status = command.status().map_err(|e| format!("cannot run `{}`: {e}", line(command)))?;
+    let status = command
+        .status()
+        .map_err(|e| format!("cannot run `{}`: {e}", line(command)))?;
     Ok(status.success())
 }
 
 /// A command as a person would type it.
 pub(crate) fn line(command: &Command) -> String {
-    let program = Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let program = Path::new(command.get_program())
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
     let args = command.get_args().map(|a| a.to_string_lossy().into_owned());
     std::iter::once(program).chain(args).collect::<Vec<_>>().join(" ")
 }
@@ -32,7 +38,10 @@ pub(crate) fn line(command: &Command) -> String {
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let more = ["/usr/sbin", "/sbin", "/usr/local/sbin"].map(PathBuf::from);
-    std::env::split_paths(&path).chain(more).map(|folder| folder.join(program)).find(|p| p.is_file())
+    std::env::split_paths(&path)
+        .chain(more)
+        .map(|folder| folder.join(program))
+        .find(|p| p.is_file())
 }
 
 pub(crate) fn is_ci() -> bool {

@@ -35,7 +35,8 @@ struct Summary {
 impl Summary {
     fn count(&mut self, name: &str, passed: bool) {
         *(if passed { &mut self.passed } else { &mut self.failed }) += 1;
-        self.lines.push(format!("{} {name}", if passed { "passed " } else { "FAILED " }));
+        self.lines
+            .push(format!("{} {name}", if passed { "passed " } else { "FAILED " }));
     }
 
     fn not_run(&mut self, what: String) {
@@ -66,7 +67,9 @@ fn run_matrix(summary: &mut Summary) {
             let failed = judged.len() - ok + usize::from(judged.is_empty());
             summary.passed += ok;
             summary.failed += failed;
-            summary.lines.push(format!("{} matrix: {ok} of {} cases", word(failed == 0), judged.len()));
+            summary
+                .lines
+                .push(format!("{} matrix: {ok} of {} cases", word(failed == 0), judged.len()));
         }
         Err(error) => {
             eprintln!("error: {error}");
@@ -83,7 +86,10 @@ fn word(passed: bool) -> &'static str {
 fn cargo_test(summary: &mut Summary) -> Result<()> {
     let mut command = sh::cargo(&["test", "--workspace", "--no-fail-fast", "--", "--show-output"]);
     eprintln!("$ {}", sh::line(&command));
-    let mut child = command.stdout(Stdio::piped()).spawn().map_err(|e| format!("cannot run cargo: {e}"))?;
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|e| format!("cannot run cargo: {e}"))?;
     let mut reader = Reader::default();
     if let Some(stdout) = child.stdout.take() {
         for line in BufReader::new(stdout).split(b'\n') {
@@ -93,14 +99,24 @@ fn cargo_test(summary: &mut Summary) -> Result<()> {
         }
     }
     let success = child.wait()?.success();
-    let Reader { passed, failed, ignored, skipped, .. } = reader;
+    let Reader {
+        passed,
+        failed,
+        ignored,
+        skipped,
+        ..
+    } = reader;
     // A test binary that does not build, or dies, has no line of its own.
     let failed = failed + usize::from(!success && failed == 0);
     summary.passed += passed;
     summary.failed += failed;
-    summary.lines.push(format!("{} tests: {passed} passed, {failed} failed", word(failed == 0)));
+    summary
+        .lines
+        .push(format!("{} tests: {passed} passed, {failed} failed", word(failed == 0)));
     if ignored > 0 {
-        summary.lines.push(format!("not run {ignored} tests that are marked to be ignored"));
+        summary
+            .lines
+            .push(format!("not run {ignored} tests that are marked to be ignored"));
     }
     skipped.into_iter().for_each(|what| summary.not_run(what));
     Ok(())
@@ -126,7 +142,9 @@ impl Reader {
             self.successes = false;
             let count = |word: &str| {
                 let mut parts = counts.split(['.', ';']).map(str::trim);
-                parts.find_map(|p| p.strip_suffix(word)?.trim().parse::<usize>().ok()).unwrap_or_default()
+                parts
+                    .find_map(|p| p.strip_suffix(word)?.trim().parse::<usize>().ok())
+                    .unwrap_or_default()
             };
             self.passed += count("passed");
             self.failed += count("failed");
@@ -168,7 +186,13 @@ mod tests {
         let shown: Vec<&str> = output.lines().filter_map(|l| reader.line(l)).collect();
         assert_eq!((reader.passed, reader.failed, reader.ignored), (41, 1, 1));
         assert_eq!(reader.skipped, ["a: no `sshd` on this machine"]);
-        assert!(shown.contains(&"thread 'b' panicked") && shown.contains(&"test b ... FAILED"), "{shown:?}");
-        assert!(!shown.contains(&"test a ... ok") && !shown.contains(&"    a"), "{shown:?}");
+        assert!(
+            shown.contains(&"thread 'b' panicked") && shown.contains(&"test b ... FAILED"),
+            "{shown:?}"
+        );
+        assert!(
+            !shown.contains(&"test a ... ok") && !shown.contains(&"    a"),
+            "{shown:?}"
+        );
     }
 }

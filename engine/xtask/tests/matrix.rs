@@ -10,7 +10,6 @@ use xtask::matrix::{Case, Expect, judge, run_all, table};
 #[test]
 fn every_runbook_says_what_is_true() {
     let judged = run_all(&xtask::root(), "").unwrap();
-    println!("{}", table(&judged));
     assert!(!judged.is_empty(), "no case under tests/recordings: nothing was tested");
     assert!(judged.iter().all(|j| j.is_ok()), "\n{}", table(&judged));
 }
@@ -20,7 +19,10 @@ fn finding(code: &str, certainty: Certainty, explains: &[&str]) -> CauseRecord {
         code: code.into(),
         certainty,
         severity: Severity::Problem,
-        subject: SubjectRecord { kind: "node".into(), name: "n".into() },
+        subject: SubjectRecord {
+            kind: "node".into(),
+            name: "n".into(),
+        },
         summary: String::new(),
         explains: explains.iter().map(|e| (*e).into()).collect(),
         evidence: vec![],
@@ -38,7 +40,10 @@ fn result(verdict: Verdict, findings: &[CauseRecord]) -> RunResult {
         runbook: "r".into(),
         runbook_sha256: String::new(),
         params: Default::default(),
-        world: WorldRecord { kind: WorldKind::Snapshot, name: String::new() },
+        world: WorldRecord {
+            kind: WorldKind::Snapshot,
+            name: String::new(),
+        },
         started: "2026-11-24T16:37:29Z".parse().unwrap(),
         duration_ms: 1,
         verdict,
@@ -52,7 +57,12 @@ fn result(verdict: Verdict, findings: &[CauseRecord]) -> RunResult {
 
 fn case(expect: &str) -> Case {
     let expect: Expect = toml::from_str(&format!("world = \"w\"\n{expect}")).unwrap();
-    Case { runbook: "r".into(), name: "c".into(), world: "w".into(), expect }
+    Case {
+        runbook: "r".into(),
+        name: "c".into(),
+        world: "w".into(),
+        expect,
+    }
 }
 
 #[test]
@@ -62,16 +72,51 @@ fn the_judge_is_strict_about_what_is_proven() {
     let healthy = "verdict = \"healthy\"\nexit = 0";
     let cases: &[(&str, Verdict, &[CauseRecord], &str)] = &[
         (fault, Verdict::Problem, &[finding("A", Proven, &[])], ""),
-        (fault, Verdict::Problem, &[finding("A", Proven, &["C"]), finding("C", Proven, &[])], ""),
-        (fault, Verdict::Problem, &[finding("A", Proven, &[]), finding("B", Proven, &[])], ""),
-        (fault, Verdict::Problem, &[finding("A", Proven, &[]), finding("X", Likely, &[])], ""),
-        (fault, Verdict::Problem, &[finding("A", Proven, &[]), finding("X", Proven, &[])], "not true: X"),
-        (fault, Verdict::Problem, &[finding("B", Proven, &[])], "first cause is B, not A"),
+        (
+            fault,
+            Verdict::Problem,
+            &[finding("A", Proven, &["C"]), finding("C", Proven, &[])],
+            "",
+        ),
+        (
+            fault,
+            Verdict::Problem,
+            &[finding("A", Proven, &[]), finding("B", Proven, &[])],
+            "",
+        ),
+        (
+            fault,
+            Verdict::Problem,
+            &[finding("A", Proven, &[]), finding("X", Likely, &[])],
+            "",
+        ),
+        (
+            fault,
+            Verdict::Problem,
+            &[finding("A", Proven, &[]), finding("X", Proven, &[])],
+            "not true: X",
+        ),
+        (
+            fault,
+            Verdict::Problem,
+            &[finding("B", Proven, &[])],
+            "first cause is B, not A",
+        ),
         (fault, Verdict::Inconclusive, &[], "verdict is inconclusive"),
         (healthy, Verdict::Healthy, &[], ""),
-        (healthy, Verdict::Healthy, &[finding("X", Likely, &[])], "healthy world has findings: X"),
+        (
+            healthy,
+            Verdict::Healthy,
+            &[finding("X", Likely, &[])],
+            "healthy world has findings: X",
+        ),
         (healthy, Verdict::Warning, &[], "exit code is 6, not 0"),
-        ("also = [\"A\"]", Verdict::Inconclusive, &[finding("A", Proven, &[])], ""),
+        (
+            "also = [\"A\"]",
+            Verdict::Inconclusive,
+            &[finding("A", Proven, &[])],
+            "",
+        ),
         ("", Verdict::Problem, &[finding("A", Proven, &[])], "not true: A"),
     ];
     for (expect, verdict, findings, want) in cases {

@@ -5,6 +5,7 @@ mod expected;
 mod programmed;
 mod rendered;
 mod routes;
+mod sections;
 
 pub use diff::{Diff, Difference, DifferenceKind, Section, diff};
 pub use expected::{

@@ -87,7 +87,11 @@ impl Routes {
                 continue;
             }
             if let Some(user) = nodes.get(user.as_ref()) {
-                self.take(expected(node, user, IpNet::from(address), pool, options));
+                let mut path = expected(node, user, IpNet::from(address), pool, options);
+                if let Some(route) = &mut path.route {
+                    route.because = format!("address of block {} that node `{}` borrowed", block.cidr, user.name);
+                }
+                self.take(path);
             }
         }
     }

@@ -163,7 +163,7 @@ fn differences_read_like_sentences() {
         sentences,
         [
             "`a` has `10.0.2.0/30 via 192.0.2.9 dev ens3 proto bird onlink`, expected `10.0.2.0/30 via 192.0.2.2 dev tunl0 proto bird onlink` (block of node `b` through the IPIP tunnel)",
-            "`a` has no route `10.0.2.0/32 via 192.0.2.3 dev tunl0 proto bird onlink` (block of node `c` through the IPIP tunnel)",
+            "`a` has no route `10.0.2.0/32 via 192.0.2.3 dev tunl0 proto bird onlink` (address of block 10.0.2.0/30 that node `c` borrowed)",
             "`a` has `10.0.9.0/26 via 192.0.2.2 dev tunl0 proto bird onlink`, which no API object asks for",
             "`tunl0` of `a` has state down, expected up",
             "`tunl0` of `a` has MTU 1500, expected 1480",

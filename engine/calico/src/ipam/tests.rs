@@ -59,14 +59,7 @@ fn pod(name: &str, node: &str, address: &str, phase: &str) -> Value {
 fn run(objects: &[Value]) -> AuditReport {
     let cluster = Cluster::load(objects);
     assert_eq!(cluster.left_out, []);
-    let input = AuditInput {
-        pools: &cluster.pools,
-        nodes: &cluster.nodes,
-        pods: &cluster.pods,
-        affinities: &cluster.affinities,
-        handles: &cluster.handles,
-    };
-    audit(input, &cluster.blocks)
+    audit(&AuditFacts::of(&cluster), &cluster.blocks)
 }
 
 fn kinds(objects: &[Value]) -> Vec<ProblemKind> {
@@ -209,6 +202,31 @@ fn a_leak_names_its_object_and_its_age() {
 }
 
 #[test]
+fn streamed_and_read_audits_agree() {
+    let objects = with(&[pod("b", "n", "10.0.0.1", "Running"), handle("gone", "10.0.0.0/28", 1)]);
+    let cluster = Cluster::load(&objects);
+    let list = |kind: &str| {
+        let items: Vec<&Value> = objects.iter().filter(|object| object["kind"] == kind).collect();
+        serde_json::to_vec(&json!({"kind": format!("{kind}List"), "items": items, "metadata": {"x": [1]}})).unwrap()
+    };
+    let mut facts = AuditFacts::default();
+    facts.pools(cluster.pools.clone());
+    facts.affinities(cluster.affinities.clone());
+    facts.read_pods(list("Pod").as_slice()).unwrap();
+    facts.read_nodes(list("Node").as_slice()).unwrap();
+    facts.read_handles_slice(&list("IPAMHandle")).unwrap();
+    let mut audit = Audit::new(&facts);
+    audit.read_blocks(list("IPAMBlock").as_slice()).unwrap();
+    let report = audit.finish();
+    assert_eq!(report, run(&objects));
+    assert_eq!(report.problems.len(), 2);
+    let error = facts
+        .read_pods(br#"{"items": [{"metadata": {"name": "a"}}, {"metadata": 1}]}"#.as_slice())
+        .unwrap_err();
+    assert_eq!(error.item, 1);
+}
+
+#[test]
 fn structure() {
     let mut value = block("10.0.0.0/30", "n", &[("a", json!({}))]);
     assert_eq!(block_faults(&Block::from_value(&value).unwrap()), [] as [&str; 0]);
@@ -308,7 +326,6 @@ proptest! {
         let value = json!({"metadata": {"name": "b"}, "spec": {"cidr": format!("10.0.0.0/{length}"), "affinity": "host:n",
             "allocations": allocations, "unallocated": unallocated, "attributes": [{"handle_id": "a", "secondary": null}]}});
         let block = Block::from_value(&value).unwrap();
-        let input = AuditInput { pools: &[], nodes: &[], pods: &[], affinities: &[], handles: &[] };
-        prop_assert!(audit(input, [&block]).blocks == 1);
+        prop_assert!(audit(&AuditFacts::default(), [&block]).blocks == 1);
     }
 }

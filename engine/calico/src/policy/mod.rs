@@ -17,6 +17,7 @@ mod types;
 mod verdict;
 mod walk;
 mod why;
+mod words;
 
 use serde_json::Value;
 

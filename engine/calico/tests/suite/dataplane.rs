@@ -1,5 +1,5 @@
 use runbook_calico::{
-    bgp::{BgpInputs, diff_sessions, expected_sessions},
+    bgp::{BgpInputs, ExportDecision, diff_sessions, expected_exports, expected_sessions},
     dataplane::{Diff, diff, expected_dataplane},
     policy::PolicyIndex,
 };
@@ -102,6 +102,40 @@ fn the_injected_fault_is_all_that_differs() {
              peer AS`",
         ]
     );
+}
+
+/// `birdcl show route export PROTOCOL` of every established session.
+#[test]
+fn exports_equal_those_of_bird() {
+    let judged = |name: &str| healthy(name) || name == "bgp-export-disabled" || name == "duplicate-pod-ip";
+    let mut compared = 0;
+    for world in recorded(judged) {
+        let cluster = world.cluster();
+        let (index, _) = PolicyIndex::new(&cluster);
+        let inputs = BgpInputs {
+            nodes: &cluster.nodes,
+            peers: &cluster.bgp_peers,
+            configs: &cluster.bgp_configs,
+        };
+        for node in &cluster.nodes {
+            for session in expected_sessions(node, &inputs, false) {
+                let Some(told) = world.nodes[&node.name]["exports"].get(&session.name) else {
+                    continue;
+                };
+                let mut told: Vec<String> = serde_json::from_value(told.clone()).unwrap();
+                told.sort();
+                let exports = expected_exports(&cluster, &index.endpoints, &session);
+                let exports = exports
+                    .into_iter()
+                    .filter(|export| export.decision == ExportDecision::Export);
+                let mut wanted: Vec<String> = exports.map(|export| export.prefix.to_string()).collect();
+                wanted.sort();
+                assert_eq!(wanted, told, "{} {} {}", world.name, node.name, session.name);
+                compared += 1;
+            }
+        }
+    }
+    assert!(compared >= 18, "{compared}");
 }
 
 /// With `RUNBOOK_CALICO_DATA` and `--nocapture`: what each cluster's nodes lack.

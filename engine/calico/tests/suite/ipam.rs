@@ -1,19 +1,12 @@
 use runbook_calico::{
     cluster::Cluster,
-    ipam::{AuditInput, AuditReport, ProblemKind, audit, pool_capacity},
+    ipam::{AuditFacts, AuditReport, ProblemKind, audit, pool_capacity},
 };
 
 use crate::data::{healthy, recorded};
 
 fn report(cluster: &Cluster) -> AuditReport {
-    let input = AuditInput {
-        pools: &cluster.pools,
-        nodes: &cluster.nodes,
-        pods: &cluster.pods,
-        affinities: &cluster.affinities,
-        handles: &cluster.handles,
-    };
-    audit(input, &cluster.blocks)
+    audit(&AuditFacts::of(cluster), &cluster.blocks)
 }
 
 #[test]

@@ -63,6 +63,7 @@ impl<'a> Batch<'a> {
         let job = |i: &usize| Job {
             forms: self.items[*i].question.forms.clone(),
             timeout: self.items[*i].question.timeout.min(left),
+            aside: self.items[*i].question.effect == Effect::Probe,
         };
         open.iter().map(job).collect()
     }

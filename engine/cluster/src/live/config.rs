@@ -2,7 +2,10 @@
 
 use super::{options::LiveOptions, text};
 use kube::config::{Config, KubeConfigOptions, Kubeconfig};
-use std::path::{Path, PathBuf};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
 
 /// Why there is no cluster to ask.
 #[derive(Debug, thiserror::Error)]
@@ -45,7 +48,7 @@ pub(crate) struct Cluster {
 pub(crate) async fn load(options: &LiveOptions) -> Result<Cluster, ConnectError> {
     let files = match &options.kubeconfig {
         Some(file) => vec![file.clone()],
-        None => usual_files(),
+        None => usual_files(std::env::var_os("KUBECONFIG")),
     };
     let found: Vec<&PathBuf> = match &options.kubeconfig {
         // Asked for by name: that it is not there is an error.
@@ -77,8 +80,8 @@ pub(crate) async fn load(options: &LiveOptions) -> Result<Cluster, ConnectError>
 }
 
 /// `KUBECONFIG`, a list, else `~/.kube/config`.
-fn usual_files() -> Vec<PathBuf> {
-    let listed: Vec<PathBuf> = std::env::var_os("KUBECONFIG")
+fn usual_files(listed: Option<OsString>) -> Vec<PathBuf> {
+    let listed: Vec<PathBuf> = listed
         .map(|v| {
             std::env::split_paths(&v)
                 .filter(|p| !p.as_os_str().is_empty())
@@ -218,6 +221,25 @@ mod tests {
             loaded(TWO, options).await.unwrap_err(),
             "no cluster `y` in `FILE`; clusters: c"
         );
+    }
+
+    #[tokio::test]
+    async fn several_files_are_one_and_the_first_wins() {
+        let dir = tempfile::tempdir().unwrap();
+        let (first, second) = (dir.path().join("a"), dir.path().join("b"));
+        std::fs::write(&first, "apiVersion: v1\nkind: Config\ncurrent-context: b\n").unwrap();
+        std::fs::write(
+            &second,
+            format!("current-context: a\n{}", TWO.replace("cluster: gone", "cluster: c")),
+        )
+        .unwrap();
+        let listed = std::env::join_paths([&first, &PathBuf::new(), &second]).unwrap();
+        let files = usual_files(Some(listed));
+        assert_eq!(files, [first, second]);
+        let files: Vec<_> = files.iter().collect();
+        let (config, context) = from_files(&files, &LiveOptions::default()).await.unwrap();
+        assert_eq!((context.as_str(), config.cluster_url.host()), ("b", Some("192.0.2.1")));
+        assert!(usual_files(Some("".into())).iter().all(|f| f.ends_with(".kube/config")));
     }
 
     #[tokio::test]

@@ -262,7 +262,13 @@ fn by_text(code: u16, reason: &str, message: String) -> ExecError {
     let lower = message.to_lowercase();
     let has = |words: &[&str]| words.iter().any(|w| lower.contains(w));
     if matches!(code, 401 | 403) {
-        return ExecError::Failed(Failure::Denied(message));
+        // Over a WebSocket it is authorised as `get`, which a role for `kubectl exec` of old does not have.
+        let hint = if lower.contains("pods/exec") {
+            "; exec needs the verbs `create` and `get` on `pods/exec`"
+        } else {
+            ""
+        };
+        return ExecError::Failed(Failure::Denied(format!("{message}{hint}")));
     }
     if has(&["a container name must be specified"]) {
         return ExecError::NeedsContainer;

@@ -65,16 +65,24 @@ impl Ladder {
         }
     }
 
+    fn rungs(&self) -> &'static [Via] {
+        match self.via {
+            ViaChoice::Auto => &[Via::Exec, Via::Ssh],
+            ViaChoice::Exec => &[Via::Exec],
+            ViaChoice::Ssh => &[Via::Ssh],
+        }
+    }
+
+    pub(crate) fn first_rung(&self) -> Via {
+        self.rungs()[0]
+    }
+
     /// Fills the batch with answers of a node.
     pub(crate) async fn node(&self, node: &str, batch: &mut Batch<'_>, deadline: Instant) {
         let Ok(_permit) = self.targets.acquire().await else {
             return;
         };
-        let rungs: &[Via] = match self.via {
-            ViaChoice::Auto => &[Via::Exec, Via::Ssh],
-            ViaChoice::Exec => &[Via::Exec],
-            ViaChoice::Ssh => &[Via::Ssh],
-        };
+        let rungs = self.rungs();
         for (i, via) in rungs.iter().enumerate() {
             let open = batch.open();
             if open.is_empty() {

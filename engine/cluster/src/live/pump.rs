@@ -41,8 +41,9 @@ pub(crate) async fn pump(
     };
     let Collector { out, err } = collector;
     let read = async {
-        let (out, _) = tokio::join!(drain(stdout, out, Some(patience.first)), drain(stderr, err, None));
-        out
+        // A silent stdout ends the wait for stderr too.
+        let both = tokio::try_join!(drain(stdout, out, Some(patience.first)), drain(stderr, err, None));
+        both.map_or_else(|stopped| stopped, |_| Stopped::Ended)
     };
     tokio::select! {
         stopped = read => stopped,
@@ -51,14 +52,14 @@ pub(crate) async fn pump(
     }
 }
 
-async fn drain(mut from: impl AsyncRead + Unpin, into: &mut Stream, first: Option<Instant>) -> Stopped {
+async fn drain(mut from: impl AsyncRead + Unpin, into: &mut Stream, first: Option<Instant>) -> Result<(), Stopped> {
     let mut buffer = vec![0; 64 * 1024];
     while !into.is_ended() {
         let read = from.read(&mut buffer);
         let read = match first.filter(|_| !into.is_started()) {
             Some(first) => match tokio::time::timeout_at(first.into(), read).await {
                 Ok(read) => read,
-                Err(_) => return Stopped::Silent,
+                Err(_) => return Err(Stopped::Silent),
             },
             None => read.await,
         };
@@ -68,5 +69,5 @@ async fn drain(mut from: impl AsyncRead + Unpin, into: &mut Stream, first: Optio
         }
     }
     into.close();
-    Stopped::Ended
+    Ok(())
 }

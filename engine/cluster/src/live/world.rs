@@ -177,7 +177,20 @@ impl World for LiveWorld {
                     Failure::TimedOut(format!("{:.1} s", started.elapsed().as_secs_f32()))
                 }
             };
-            slots.finish(questions, &unanswered, started)
+            let via = |question: &Question| match question {
+                Question::Command(CommandQuestion {
+                    target: Target::Node(_),
+                    ..
+                }) => self.ladder.first_rung(),
+                Question::Command(_) => Via::Exec,
+                Question::Clock => Via::Local,
+                Question::Get(_) | Question::Logs(_) => Via::Api,
+            };
+            slots.finish(questions, |question| {
+                let mut answer = Answer::failed(unanswered.clone(), via(question), Timestamp::now());
+                answer.duration_ms = started.elapsed().as_millis() as u64;
+                answer
+            })
         })
     }
 
@@ -238,20 +251,9 @@ impl Slots {
         }
     }
 
-    fn finish(self, questions: &[Question], unanswered: &Failure, started: Instant) -> Vec<Answer> {
+    fn finish(self, questions: &[Question], unanswered: impl Fn(&Question) -> Answer) -> Vec<Answer> {
         let slots = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let fill = |(slot, question): (Option<Answer>, &Question)| {
-            slot.unwrap_or_else(|| {
-                let via = match question {
-                    Question::Command(_) => Via::Exec,
-                    Question::Clock => Via::Local,
-                    _ => Via::Api,
-                };
-                let mut answer = Answer::failed(unanswered.clone(), via, Timestamp::now());
-                answer.duration_ms = started.elapsed().as_millis() as u64;
-                answer
-            })
-        };
+        let fill = |(slot, question): (Option<Answer>, &Question)| slot.unwrap_or_else(|| unanswered(question));
         slots.into_iter().zip(questions).map(fill).collect()
     }
 }

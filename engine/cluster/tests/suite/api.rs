@@ -1,6 +1,7 @@
 //! Questions to the Kubernetes API, its logs, and exec into pods.
 
 use crate::bench::{Bench, Transport, node, on, stdout, within};
+use runbook_cluster::live::{LiveOptions, LiveWorld};
 use runbook_core::{ApiGet, Effect, Failure, LogQuestion, Outcome, PodRef, Question, Target, Via, World as _};
 use runbook_testkit::{ExecFault, Fault, Kubelet, On, Quirk, Script};
 use serde_json::Value;
@@ -134,7 +135,7 @@ async fn a_server_that_hangs_costs_the_deadline_and_spoils_no_other() {
 #[tokio::test]
 async fn a_single_request_has_a_bound_of_its_own() {
     let script = Script::new().fault(On::path("/version"), Fault::Hang);
-    let bound = |o: &mut runbook_cluster::live::LiveOptions| o.server_timeout = Some(Duration::from_millis(300));
+    let bound = |o: &mut LiveOptions| o.server_timeout = Some(Duration::from_millis(300));
     let bench = Bench::with(Transport::Exec, script, bound).await.unwrap();
     let start = Instant::now();
     let answer = bench.one(get("/version")).await;
@@ -153,11 +154,11 @@ async fn nobody_listens() {
     let file = dir.path().join("config");
     // Port 1 of this machine.
     std::fs::write(&file, text.replace(&bench.api.addr.to_string(), "127.0.0.1:1")).unwrap();
-    let options = runbook_cluster::live::LiveOptions {
+    let options = LiveOptions {
         kubeconfig: Some(file),
         ..Default::default()
     };
-    let world = runbook_cluster::live::LiveWorld::connect(options).await.unwrap();
+    let world = LiveWorld::connect(options).await.unwrap();
     let answer = world
         .ask(&[get("/version")], &within(Duration::from_secs(5)))
         .await
@@ -171,10 +172,73 @@ async fn nobody_listens() {
 
 #[tokio::test]
 async fn impersonation_goes_out() {
-    let change = |o: &mut runbook_cluster::live::LiveOptions| o.as_user = Some("ann".into());
+    let change = |o: &mut LiveOptions| o.as_user = Some("ann".into());
     let bench = Bench::with(Transport::Exec, Script::new(), change).await.unwrap();
     bench.one(get("/version")).await;
     assert_eq!(bench.api.requests()[0].impersonate.as_deref(), Some("ann"));
+}
+
+#[tokio::test]
+async fn https_with_an_authority_of_its_own() {
+    let bench = bench(Script::new().tls()).await;
+    let answers = bench.ask(&[get("/version"), on(node(), &[&["hostname"]])]).await;
+    answers[0].body().unwrap();
+    assert_eq!(stdout(&answers[1]), "worker-1\n");
+}
+
+/// A world whose credentials come from this shell line.
+async fn with_plugin(bench: &Bench, dir: &std::path::Path, line: &str) -> LiveWorld {
+    let text = std::fs::read_to_string(&bench.api.kubeconfig_path).unwrap();
+    let plugin = format!(
+        "exec: {{apiVersion: client.authentication.k8s.io/v1, command: sh, interactiveMode: Never, args: ['-c', {}]}}",
+        serde_json::Value::from(line)
+    );
+    let file = dir.join("config");
+    std::fs::write(&file, text.replace(&format!("token: {}", bench.api.token), &plugin)).unwrap();
+    let options = LiveOptions {
+        kubeconfig: Some(file),
+        ..Default::default()
+    };
+    LiveWorld::connect(options).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_credential_plugin_runs_when_it_is_needed() {
+    let bench = bench(Script::new()).await;
+    let dir = tempfile::tempdir().unwrap();
+    let ran = dir.path().join("ran");
+    let credential = serde_json::json!({"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential",
+        "status": {"token": bench.api.token}});
+    let line = format!("echo x >> {}; echo '{credential}'", ran.display());
+    let world = with_plugin(&bench, dir.path(), &line).await;
+    assert!(!ran.exists());
+    let questions = [get("/version"), get("/api/v1/nodes")];
+    for _ in 0..2 {
+        for answer in world.ask(&questions, &within(Duration::from_secs(9))).await {
+            answer.body().unwrap();
+        }
+    }
+    // kube asks for token, client certificate and expiry one by one while it makes the client; after that nobody asks.
+    assert_eq!(std::fs::read_to_string(&ran).unwrap().lines().count(), 3);
+    let broken = with_plugin(&bench, dir.path(), "echo 'log in first' >&2; exit 1").await;
+    let answer = broken
+        .ask(&questions[..1], &within(Duration::from_secs(9)))
+        .await
+        .remove(0);
+    let failure = answer.body().unwrap_err();
+    assert!(
+        matches!(&failure, Failure::Denied(why) if why.starts_with("no credentials")),
+        "{failure}"
+    );
+    // One that waits for ever costs the deadline, not more.
+    let stuck = with_plugin(&bench, dir.path(), "exec sleep 3").await;
+    let start = Instant::now();
+    let answer = stuck
+        .ask(&questions[..1], &within(Duration::from_millis(500)))
+        .await
+        .remove(0);
+    assert!(matches!(answer.body().unwrap_err(), Failure::TimedOut(_)));
+    assert!(start.elapsed() < Duration::from_secs(1));
 }
 
 fn cart() -> Target {

@@ -44,20 +44,22 @@ impl Bench {
             Transport::Ssh => ViaChoice::Ssh,
         };
         let way = (transport == Transport::Ssh).then_some(Way::Direct);
-        Self::build(via, way, script, change).await
+        Self::build(via, way, [script.clone(), script], change).await
     }
 
+    /// `scripts`: what goes wrong behind the API, and what on the nodes that ssh reaches.
     pub(crate) async fn build(
         via: ViaChoice,
         way: Option<Way>,
-        script: Script,
+        scripts: [Script; 2],
         change: impl FnOnce(&mut LiveOptions),
     ) -> Option<Bench> {
         let snapshot = snapshot();
-        let api = ApiServer::start(snapshot.path(), script.clone()).unwrap();
+        let [behind_api, on_nodes] = scripts;
+        let api = ApiServer::start(snapshot.path(), behind_api).unwrap();
         let ssh = match way {
             None => None,
-            Some(way) => Some(sshd(snapshot.path(), way, script)?),
+            Some(way) => Some(sshd(snapshot.path(), way, on_nodes)?),
         };
         let mut options = LiveOptions {
             kubeconfig: Some(api.kubeconfig_path.clone()),
@@ -161,6 +163,13 @@ pub(crate) fn sh(line: &str) -> Question {
 pub(crate) fn with_timeout(question: Question, timeout: Duration) -> Question {
     match question {
         Question::Command(c) => Question::Command(CommandQuestion { timeout, ..c }),
+        other => other,
+    }
+}
+
+pub(crate) fn with_effect(question: Question, effect: Effect) -> Question {
+    match question {
+        Question::Command(c) => Question::Command(CommandQuestion { effect, ..c }),
         other => other,
     }
 }

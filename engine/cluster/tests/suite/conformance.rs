@@ -1,8 +1,8 @@
 //! What every way to a node has to do alike. Each check runs over each transport.
 
-use crate::bench::{Bench, Transport, command, node, on, sh, stdout, with_timeout, within};
-use runbook_core::{Failure, Outcome, Target, Via, World as _};
-use runbook_testkit::{Cut, ExecFault, Fault, On, Quirk, Script};
+use crate::bench::{Bench, Transport, command, node, on, sh, stdout, with_effect, with_timeout, within};
+use runbook_core::{AskContext, Effect, Failure, Outcome, Target, Via, World as _};
+use runbook_testkit::Script;
 use std::time::{Duration, Instant};
 
 macro_rules! conformance {
@@ -38,6 +38,7 @@ conformance! {
     nothing_connects_before_it_is_asked
     one_batch_is_one_round_trip
     a_silent_close_leaves_no_process
+    probes_run_side_by_side
 }
 
 async fn exit_codes_and_streams(transport: Transport) {
@@ -321,6 +322,30 @@ async fn a_silent_close_leaves_no_process(transport: Transport) {
     }
 }
 
+async fn probes_run_side_by_side(transport: Transport) {
+    let Some(bench) = Bench::new(transport, Script::new()).await else {
+        return;
+    };
+    bench.one(command(&["true"])).await;
+    let probe = |n: u32| with_effect(sh(&format!("sleep 1; echo {n}; exit {n}")), Effect::Probe);
+    let questions: Vec<_> = [sh("echo before")].into_iter().chain((0..6).map(probe)).collect();
+    let context = AskContext {
+        allow: Effect::Probe,
+        ..within(Duration::from_secs(20))
+    };
+    let start = Instant::now();
+    let answers = bench.world.ask(&questions, &context).await;
+    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+    assert_eq!(stdout(&answers[0]), "before\n");
+    for (n, answer) in answers[1..].iter().enumerate() {
+        assert_eq!(
+            (stdout(answer), answer.output().unwrap().exit),
+            (format!("{n}\n"), n as i32)
+        );
+    }
+    bench.world.close().await;
+}
+
 /// Processes of ours that use this configuration.
 pub(crate) fn ssh_processes(config: &str) -> Vec<String> {
     let mut found = vec![];
@@ -332,93 +357,4 @@ pub(crate) fn ssh_processes(config: &str) -> Vec<String> {
         }
     }
     found
-}
-
-/// Only the API's transport can be cut in two ways; one of them looks like success.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_cut_exec_is_incomplete_whatever_the_status_says() {
-    for how in [Cut::LooksFine, Cut::Abrupt] {
-        let cut = Fault::Exec(ExecFault::Cut { after: 300_000, how });
-        let script = Script::new().fault(On::exec("worker-1"), cut);
-        let bench = Bench::new(Transport::Exec, script).await.unwrap();
-        let start = Instant::now();
-        let answers = bench
-            .ask(&[
-                command(&["echo", "whole"]),
-                command(&["seq", "100000"]),
-                command(&["echo", "after"]),
-            ])
-            .await;
-        assert_eq!(stdout(&answers[0]), "whole\n");
-        for answer in &answers[1..] {
-            let failure = answer.output().unwrap_err();
-            assert!(matches!(failure, Failure::Incomplete(_)), "{how:?}: {failure}");
-        }
-        assert!(
-            start.elapsed() < Duration::from_secs(5),
-            "{how:?}: {:?}",
-            start.elapsed()
-        );
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_that_goes_down_in_the_middle() {
-    let Some(mut bench) = Bench::new(Transport::Ssh, Script::new()).await else {
-        return;
-    };
-    bench.one(command(&["true"])).await;
-    let context = within(Duration::from_secs(10));
-    let questions = [command(&["echo", "whole"]), command(&["sleep", "9"])];
-    let start = Instant::now();
-    let answers = {
-        let mut ssh = bench.ssh.take().unwrap();
-        let kill = async {
-            tokio::time::sleep(Duration::from_millis(700)).await;
-            tokio::task::spawn_blocking(move || ssh.kill("worker-1")).await.unwrap();
-        };
-        tokio::join!(bench.world.ask(&questions, &context), kill).0
-    };
-    assert_eq!(stdout(&answers[0]), "whole\n");
-    assert!(
-        matches!(answers[1].outcome, Outcome::Failed(Failure::Incomplete(_))),
-        "{:?}",
-        answers[1].outcome
-    );
-    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
-    let gone = bench.one(command(&["true"])).await;
-    assert!(
-        matches!(gone.outcome, Outcome::Failed(Failure::Unreachable(_))),
-        "{:?}",
-        gone.outcome
-    );
-    bench.world.close().await;
-}
-
-/// A tool that prints rubbish, and one that prints without end.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn garbage_and_floods_stay_in_their_frames() {
-    for transport in [Transport::Exec, Transport::Ssh] {
-        let script = Script::new()
-            .quirk("*", Quirk::Garbage("birdcl".into()))
-            .quirk("*", Quirk::Huge("ip".into(), 100_000_000));
-        let Some(bench) = Bench::new(transport, script).await else {
-            return;
-        };
-        let answers = bench
-            .ask(&[
-                command(&["birdcl", "show"]),
-                command(&["ip", "route"]),
-                command(&["hostname"]),
-            ])
-            .await;
-        assert!(answers[0].output().unwrap().stdout.bytes().contains(&0));
-        let flood = answers[1].output().unwrap();
-        assert_eq!(
-            (flood.stdout.len() as u64, flood.cut_bytes),
-            (32 << 20, 100_000_000 - (32 << 20))
-        );
-        assert_eq!(stdout(&answers[2]), "worker-1\n");
-        bench.world.close().await;
-    }
 }

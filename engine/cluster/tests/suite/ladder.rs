@@ -1,14 +1,14 @@
 //! Which rung answers, and what is told of the others.
 
-use crate::bench::{Bench, Transport, command, node, on, stdout, within};
+use crate::bench::{Bench, Transport, command, node, on, stdout, with_effect, within};
 use crate::conformance::ssh_processes;
 use runbook_cluster::live::{HostKeyCheck, LiveOptions, ViaChoice};
-use runbook_core::{Failure, Via, World as _};
-use runbook_testkit::{ExecFault, Fault, Kubelet, On, Quirk, Script, Way};
+use runbook_core::{AskContext, Effect, Failure, Via, World as _};
+use runbook_testkit::{Cut, ExecFault, Fault, Kubelet, On, Quirk, Script, Way};
 use std::time::{Duration, Instant};
 
 async fn auto(way: Way, script: Script) -> Option<Bench> {
-    Bench::build(ViaChoice::Auto, Some(way), script, |_| {}).await
+    Bench::build(ViaChoice::Auto, Some(way), [script, Script::new()], |_| {}).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -36,7 +36,7 @@ async fn a_refused_exec_goes_over_ssh_and_says_why() {
         };
         let answer = bench
             .world
-            .ask(&[command(&["hostname"])], &within(Duration::from_secs(7)))
+            .ask(&[command(&["hostname"])], &within(Duration::from_secs(14)))
             .await
             .remove(0);
         assert_eq!((stdout(&answer).as_str(), answer.via), ("worker-1\n", Via::Ssh));
@@ -52,33 +52,54 @@ async fn a_refused_exec_goes_over_ssh_and_says_why() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn only_the_missing_tools_move_to_the_next_rung() {
-    // The same tools are on both rungs of this bench, so the pod's are taken away by the name of the pod.
-    let Some(bench) = auto(
-        Way::Direct,
-        Script::new().quirk("worker-1", Quirk::Missing("ss".into())),
-    )
-    .await
-    else {
+    let script = Script::new().quirk("worker-1", Quirk::Missing("hostname".into()));
+    let Some(bench) = auto(Way::Direct, script).await else {
         return;
     };
-    let answers = bench
-        .ask(&[command(&["hostname"]), on(node(), &[&["ss", "-tin"]])])
-        .await;
-    assert_eq!(answers[0].via, Via::Exec);
-    assert_eq!(answers[1].output().unwrap_err(), Failure::ToolMissing("ss".into()));
-    assert!(
-        answers[1].attempts.iter().any(|a| a.via == Via::Ssh),
-        "{:?}",
-        answers[1].attempts
-    );
+    let questions = [
+        command(&["echo", "x"]),
+        on(node(), &[&["nothing"], &["hostname"]]),
+        on(node(), &[&["nothing"]]),
+    ];
+    let answers = bench.ask(&questions).await;
+    assert_eq!((stdout(&answers[0]).as_str(), answers[0].via), ("x\n", Via::Exec));
+    assert_eq!((stdout(&answers[1]).as_str(), answers[1].via), ("worker-1\n", Via::Ssh));
+    let tried: Vec<_> = answers[1].attempts.iter().map(|a| (a.via, a.why.as_str())).collect();
+    let want = [
+        (Via::Exec, "no program there that can answer: nothing, hostname"),
+        (Via::Ssh, "`nothing`: no such program"),
+    ];
+    assert_eq!(tried, want);
+    assert_eq!(answers[2].output().unwrap_err(), Failure::ToolMissing("nothing".into()));
     assert_eq!(bench.trips(&node()), 2);
+    bench.world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_cut_is_asked_again_unless_it_may_have_changed_something() {
+    let how = Cut::LooksFine;
+    let script = Script::new().fault(On::exec("worker-1"), Fault::Exec(ExecFault::Cut { after: 2000, how }));
+    let Some(bench) = auto(Way::Direct, script).await else {
+        return;
+    };
+    let context = AskContext {
+        allow: Effect::Write,
+        ..within(Duration::from_secs(20))
+    };
+    let read = bench.world.ask(&[command(&["seq", "1000"])], &context).await.remove(0);
+    assert_eq!((stdout(&read).lines().count(), read.via), (1000, Via::Ssh));
+    assert!(read.attempts[0].why.contains("cut off"), "{:?}", read.attempts);
+    let write = with_effect(command(&["seq", "1000"]), Effect::Write);
+    let write = bench.world.ask(&[write], &context).await.remove(0);
+    assert!(matches!(write.output().unwrap_err(), Failure::Incomplete(_)));
+    assert_eq!(write.via, Via::Exec);
     bench.world.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_goes_wrong_with_ssh_is_told_apart() {
     let ask = async |way: Way, change: fn(&mut LiveOptions)| {
-        let bench = Bench::build(ViaChoice::Ssh, Some(way), Script::new(), change).await?;
+        let bench = Bench::build(ViaChoice::Ssh, Some(way), [Script::new(), Script::new()], change).await?;
         let answer = bench.one(command(&["hostname"])).await;
         bench.world.close().await;
         Some(answer.output().cloned())
@@ -111,7 +132,8 @@ async fn what_goes_wrong_with_ssh_is_told_apart() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_jump_host_of_the_users_configuration_is_used() {
-    let Some(bench) = Bench::build(ViaChoice::Ssh, Some(Way::Jump), Script::new(), |_| {}).await else {
+    let Some(bench) = Bench::build(ViaChoice::Ssh, Some(Way::Jump), [Script::new(), Script::new()], |_| {}).await
+    else {
         return;
     };
     assert_eq!(stdout(&bench.one(command(&["hostname"])).await), "worker-1\n");

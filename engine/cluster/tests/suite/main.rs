@@ -8,5 +8,6 @@
 
 mod api;
 mod bench;
+mod broken;
 mod conformance;
 mod ladder;

@@ -124,18 +124,19 @@ fn code(line: &str) -> Option<&str> {
 /// `15:33:12`, `15:33:12.554`, `2026-11-24`, `Nov24`, or date and time: BIRD prints what its `timeformat` says.
 pub(super) fn since(text: &str) -> (&str, &str) {
     let (first, rest) = word(text);
-    let (second, after) = word(rest);
-    let is_date = first.bytes().filter(|b| *b == b'-').count() == 2;
-    if is_date && second.contains(':') && second.starts_with(|c: char| c.is_ascii_digit()) {
-        let length = text.len() - after.len();
-        return (text[..length].trim(), after);
+    // Most are times: only a date can have a time behind it.
+    if first.bytes().filter(|b| *b == b'-').count() == 2 {
+        let (second, after) = word(rest);
+        if second.contains(':') && second.starts_with(|c: char| c.is_ascii_digit()) {
+            return (text[..text.len() - after.len()].trim(), after);
+        }
     }
     (first, rest)
 }
 
-/// The first word and what follows it.
+/// The first word and what follows it. BIRD prints ASCII blanks only, and there may be 100,000 lines.
 pub(super) fn word(text: &str) -> (&str, &str) {
-    let text = text.trim_start();
-    text.find(char::is_whitespace)
-        .map_or((text, ""), |end| text.split_at(end))
+    let text = text.trim_ascii_start();
+    let end = text.bytes().position(|b| b.is_ascii_whitespace());
+    end.map_or((text, ""), |end| text.split_at(end))
 }

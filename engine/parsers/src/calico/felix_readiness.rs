@@ -1,6 +1,7 @@
 //! What the health server of Felix (port 9099) and of kube-controllers says to `/readiness` and `/liveness`.
 
 use super::duration::go_duration_s;
+use super::table::{cells, is_border};
 use crate::{ParseError, Unparsed};
 use serde::Serialize;
 
@@ -35,7 +36,7 @@ pub fn parse(text: &str) -> Result<FelixReadiness<'_>, ParseError> {
     let mut columns: Vec<&str> = Vec::new();
     for (index, line) in text.lines().enumerate() {
         let line = line.trim();
-        if line.is_empty() || line.starts_with("+-") {
+        if line.is_empty() || is_border(line) {
             continue;
         }
         if let Some(status) = line.strip_prefix("HTTP ") {
@@ -43,8 +44,7 @@ pub fn parse(text: &str) -> Result<FelixReadiness<'_>, ParseError> {
                 .parse()
                 .map_err(|_| ParseError::new(index + 1, line, "`HTTP STATUS`"))?;
             health.http_status = Some(status);
-        } else if let Some(row) = line.strip_prefix('|').and_then(|l| l.strip_suffix('|')) {
-            let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        } else if let Some(cells) = cells(line) {
             if columns.is_empty() {
                 columns = cells;
             } else if !health.row(&columns, &cells) {

@@ -1,8 +1,13 @@
 pub mod calico_node_probe;
+pub mod calicoctl_get;
+pub mod calicoctl_ipam_check;
+pub mod calicoctl_ipam_show;
+pub mod calicoctl_node_status;
 mod duration;
 pub mod felix_log;
 pub mod felix_readiness;
 pub mod prometheus;
+mod table;
 
 use crate::registry::{Parser, to_json};
 
@@ -13,6 +18,41 @@ pub(crate) const PARSERS: &[Parser] = &[
         versions: &["3.34-dev"],
         returns: "whether the probe passed, and the reason if not: kind, component, peers",
         parse: |text| to_json(calico_node_probe::parse(text)),
+    },
+    Parser {
+        name: "calicoctl_get",
+        command: "calicoctl get ippools -o yaml",
+        versions: &["3.34-dev", "3.34-dev JSON"],
+        returns: "kind and objects, with the fields of the API",
+        parse: |text| to_json(calicoctl_get::parse(text)),
+    },
+    Parser {
+        name: "calicoctl_ipam_check",
+        command: "calicoctl ipam check --show-problem-ips",
+        versions: &["3.34-dev"],
+        returns: "what the audit found: leaks, addresses outside of pools or without allocation, handles; counts; number of problems",
+        parse: |text| to_json(calicoctl_ipam_check::parse(text)),
+    },
+    Parser {
+        name: "calicoctl_ipam_report",
+        command: "calicoctl ipam check -o report.json && cat report.json",
+        versions: &["3.34-dev"],
+        returns: "allocations with handle, owner and whether they are in use; leaked handles",
+        parse: |text| to_json(calicoctl_ipam_check::parse_report(text)),
+    },
+    Parser {
+        name: "calicoctl_ipam_show",
+        command: "calicoctl ipam show --show-blocks",
+        versions: &["3.34-dev", "older, without reserved addresses"],
+        returns: "pools and blocks with numbers of addresses; borrowed addresses; configuration; one address and its owner",
+        parse: |text| to_json(calicoctl_ipam_show::parse(text)),
+    },
+    Parser {
+        name: "calicoctl_node_status",
+        command: "calicoctl node status",
+        versions: &["3.34-dev"],
+        returns: "whether calico-node runs, and its BGP peers with state and last error",
+        parse: |text| to_json(calicoctl_node_status::parse(text)),
     },
     Parser {
         name: "felix_log",

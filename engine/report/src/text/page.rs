@@ -132,7 +132,7 @@ impl<'a> Page<'a> {
 
 /// Where `word` stands in `line` as a whole word: `10.0.0.1` is not in `10.0.0.12`.
 pub(super) fn find_word(line: &str, word: &str) -> Option<usize> {
-    let joins = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+    let joins = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '-');
     let whole = |at: &usize| !joins(line[..*at].chars().next_back()) && !joins(line[at + word.len()..].chars().next());
     line.match_indices(word).map(|(at, _)| at).find(whole)
 }
@@ -204,6 +204,7 @@ mod tests {
     fn a_word_is_found_whole() {
         assert_eq!(find_word("10.0.0.12 10.0.0.1", "10.0.0.1"), Some(10));
         assert_eq!(find_word("14789 4789x", "4789"), None);
+        assert_eq!(find_word("ip_forward_use_pmtu cart-0", "ip_forward"), None);
     }
 
     #[test]

@@ -16,7 +16,7 @@ fn command(nodes: &SshNodes, node: &str, line: &str) -> Command {
     let mut ssh = Command::new("ssh");
     ssh.arg("-F")
         .arg(&nodes.ssh_config_path)
-        .args(["-o", "ConnectTimeout=2", node, line])
+        .args(["-o", "ConnectTimeout=5", node, line])
         .stdin(Stdio::null());
     ssh
 }
@@ -171,8 +171,9 @@ fn nothing_is_left_behind_even_after_a_panic() {
         .filter(|l| l.contains(&subnet))
         .collect();
     assert!(after.is_empty(), "{after:?}");
-    let id = before[0].split_whitespace().nth(1).unwrap().split('v').next().unwrap();
-    assert!(!of_us(&["netns", "list"]).iter().any(|l| l.starts_with(id)));
+    let link = before[0].split_whitespace().nth(1).unwrap();
+    let id = format!("{}-", link.rsplit_once('v').unwrap().0);
+    assert!(!of_us(&["netns", "list"]).iter().any(|l| l.starts_with(&id)));
 }
 
 #[test]

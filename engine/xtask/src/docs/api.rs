@@ -21,7 +21,11 @@ pub(super) fn page(modules: &[ModuleDoc]) -> String {
 }
 
 fn title(module: &ModuleDoc) -> String {
-    if module.name.is_empty() { "Words without a module".into() } else { format!("Module `{}`", module.name) }
+    if module.name.is_empty() {
+        "Words without a module".into()
+    } else {
+        format!("Module `{}`", module.name)
+    }
 }
 
 fn call(function: &FunctionDoc) -> String {
@@ -31,5 +35,7 @@ fn call(function: &FunctionDoc) -> String {
 /// As GitHub makes anchors of headings: lower case, spaces to hyphens, punctuation away.
 fn anchor(heading: &str) -> String {
     let kept = heading.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
-    kept.flat_map(char::to_lowercase).map(|c| if c == ' ' { '-' } else { c }).collect()
+    kept.flat_map(char::to_lowercase)
+        .map(|c| if c == ' ' { '-' } else { c })
+        .collect()
 }

@@ -5,7 +5,9 @@ use runbook_run::{Catalogue, Entry};
 pub(super) fn page(catalogue: &Catalogue) -> String {
     let mut out = generated("runbooks/findings");
     let count = catalogue.iter().count();
-    out += &format!("# Findings\n\n{count} codes. `runbook explain CODE` prints the whole text, in English or Chinese.\n\n");
+    out += &format!(
+        "# Findings\n\n{count} codes. `runbook explain CODE` prints the whole text, in English or Chinese.\n\n"
+    );
     out += "| code | severity | meaning | 含义 | explains |\n|---|---|---|---|---|\n";
     for entry in catalogue.iter() {
         out += &row(entry);
@@ -15,13 +17,12 @@ pub(super) fn page(catalogue: &Catalogue) -> String {
 
 fn row(entry: &Entry) -> String {
     let link = |code: &str| format!("[{code}](../runbooks/findings/{code}.md)");
-    let explains: Vec<String> = entry.explains.iter().map(|c| link(c)).collect();
     format!(
         "| {} | {} | {} | {} | {} |\n",
         link(&entry.code),
         entry.severity,
         cell(&entry.title.en),
         cell(&entry.title.zh),
-        explains.join(", ")
+        entry.explains.join(", ")
     )
 }

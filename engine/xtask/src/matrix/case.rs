@@ -24,6 +24,20 @@ pub struct Expect {
     #[serde(default)]
     pub also: Vec<String>,
     pub exit: Option<i32>,
+    /// What was changed by hand in the recorded world before the case is run.
+    #[serde(default, rename = "edit")]
+    pub edits: Vec<Edit>,
+}
+
+/// One change by hand: for faults that could not be recorded.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Edit {
+    /// Path in the world.
+    pub file: String,
+    /// Must be there.
+    pub from: String,
+    pub to: String,
 }
 
 /// A runbook, a world, and what the one must say about the other.
@@ -57,7 +71,12 @@ fn read(root: &Path, runbook: &Path, case: &Path, file: &Path) -> Result<Case> {
     let archive = folder.with_file_name(format!("{}.tar.zst", expect.world));
     let world = if archive.is_file() { archive } else { folder };
     let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    Ok(Case { runbook: name(runbook), name: name(case), world, expect })
+    Ok(Case {
+        runbook: name(runbook),
+        name: name(case),
+        world,
+        expect,
+    })
 }
 
 fn folders(path: &Path) -> Result<Vec<PathBuf>> {

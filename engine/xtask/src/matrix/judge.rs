@@ -29,9 +29,19 @@ pub fn judge(case: Case, ran: Result<RunResult>) -> Judged {
     match ran {
         Ok(result) => {
             let (wrong_certainties, faults) = compare(&case, &result);
-            Judged { case, result: Some(result), wrong_certainties, faults }
+            Judged {
+                case,
+                result: Some(result),
+                wrong_certainties,
+                faults,
+            }
         }
-        Err(error) => Judged { case, result: None, wrong_certainties: vec![], faults: vec![error.to_string()] },
+        Err(error) => Judged {
+            case,
+            result: None,
+            wrong_certainties: vec![],
+            faults: vec![error.to_string()],
+        },
     }
 }
 
@@ -39,18 +49,31 @@ fn compare(case: &Case, result: &RunResult) -> (Vec<String>, Vec<String>) {
     let expect = &case.expect;
     let mut faults = vec![];
     if let Some(verdict) = expect.verdict.filter(|v| *v != result.verdict) {
-        faults.push(format!("the verdict is {}, not {verdict}{}", result.verdict, open_steps(result)));
+        faults.push(format!(
+            "the verdict is {}, not {verdict}{}",
+            result.verdict,
+            open_steps(result)
+        ));
     }
     if let Some(exit) = expect.exit.filter(|e| *e != exit_code(result.verdict)) {
         faults.push(format!("the exit code is {}, not {exit}", exit_code(result.verdict)));
     }
     let first = result.causes.first().map(|c| c.code.as_str());
     if !expect.first.is_empty() && !first.is_some_and(|f| expect.first.iter().any(|e| e == f)) {
-        faults.push(format!("the first cause is {}, not {}", first.unwrap_or("none"), expect.first.join(" or ")));
+        faults.push(format!(
+            "the first cause is {}, not {}",
+            first.unwrap_or("none"),
+            expect.first.join(" or ")
+        ));
     }
     let allowed = |code: &str| expect.first.iter().chain(&expect.also).any(|c| c == code);
     if expect.verdict == Some(Verdict::Healthy) {
-        let codes: Vec<&str> = result.findings.iter().map(|f| f.code.as_str()).filter(|c| !allowed(c)).collect();
+        let codes: Vec<&str> = result
+            .findings
+            .iter()
+            .map(|f| f.code.as_str())
+            .filter(|c| !allowed(c))
+            .collect();
         if !codes.is_empty() {
             faults.push(format!("a healthy world has findings: {}", codes.join(", ")));
         }
@@ -69,7 +92,10 @@ fn wrong_certainties(result: &RunResult, allowed: &impl Fn(&str) -> bool) -> Vec
     let true_ones = || result.findings.iter().filter(|f| allowed(&f.code));
     let explained = |code: &str| true_ones().any(|f| f.explains.iter().any(|e| e == code));
     let proven = result.findings.iter().filter(|f| f.certainty == Certainty::Proven);
-    proven.filter(|f| !allowed(&f.code) && !explained(&f.code)).map(|f| f.code.clone()).collect()
+    proven
+        .filter(|f| !allowed(&f.code) && !explained(&f.code))
+        .map(|f| f.code.clone())
+        .collect()
 }
 
 fn exit_code(verdict: Verdict) -> i32 {
@@ -89,5 +115,9 @@ fn open_steps(result: &RunResult) -> String {
         .filter(|s| s.status == runbook_core::StepStatus::Inconclusive)
         .map(|s| format!("{}: {}", s.id, s.reason))
         .collect();
-    if open.is_empty() { String::new() } else { format!(" ({})", open.join("; ")) }
+    if open.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", open.join("; "))
+    }
 }

@@ -8,7 +8,7 @@ mod judge;
 mod run;
 mod table;
 
-pub use case::{Case, Expect, cases};
+pub use case::{Case, Edit, Expect, cases};
 pub use judge::{Judged, judge};
 pub use run::Runner;
 pub use table::table;
@@ -20,5 +20,10 @@ pub fn run_all(root: &Path, filter: &str) -> crate::Result<Vec<Judged>> {
     let runner = Runner::new()?;
     let wanted = |c: &Case| filter.is_empty() || c.name.contains(filter) || c.runbook.contains(filter);
     let found = cases(root)?.into_iter().filter(wanted);
-    Ok(found.map(|case| { let ran = runner.run(&case); judge(case, ran) }).collect())
+    Ok(found
+        .map(|case| {
+            let ran = runner.run(&case);
+            judge(case, ran)
+        })
+        .collect())
 }

@@ -2,7 +2,16 @@ use super::Judged;
 
 /// One row a case, and below it what is wrong with those that are.
 pub fn table(judged: &[Judged]) -> String {
-    let head = ["runbook", "case", "expected", "first cause", "certainty", "verdict", "", "wrong certainties"];
+    let head = [
+        "runbook",
+        "case",
+        "expected",
+        "first cause",
+        "certainty",
+        "verdict",
+        "",
+        "wrong certainties",
+    ];
     let mut rows: Vec<[String; 8]> = vec![head.map(String::from)];
     rows.extend(judged.iter().map(row));
     let mut out = String::new();
@@ -13,15 +22,28 @@ pub fn table(judged: &[Judged]) -> String {
         out += cells.collect::<Vec<_>>().join("  ").trim_end();
         out.push('\n');
     }
+    // One broken script spoils all of its cases: said once.
+    let mut told: Vec<(&[String], Vec<String>)> = vec![];
     for wrong in judged.iter().filter(|j| !j.is_ok()) {
-        out += &format!("\n{} on {}:\n", wrong.case.runbook, wrong.case.name);
-        for line in wrong.faults.iter().flat_map(|f| f.lines()) {
+        let who = format!("{} on {}", wrong.case.runbook, wrong.case.name);
+        match told.iter_mut().find(|(faults, _)| *faults == wrong.faults) {
+            Some((_, all)) => all.push(who),
+            None => told.push((&wrong.faults, vec![who])),
+        }
+    }
+    for (faults, who) in told {
+        out += &format!("\n{}:\n", who.join(", "));
+        for line in faults.iter().flat_map(|f| f.lines()) {
             out += &format!("  {line}\n");
         }
     }
     let failed = judged.iter().filter(|j| !j.is_ok()).count();
     let certainties: usize = judged.iter().map(|j| j.wrong_certainties.len()).sum();
-    out += &format!("\n{} cases: {} as expected, {failed} wrong", judged.len(), judged.len() - failed);
+    out += &format!(
+        "\n{} cases: {} as expected, {failed} wrong",
+        judged.len(),
+        judged.len() - failed
+    );
     out.push_str(&format!("; {certainties} wrong certainties\n"));
     out
 }
@@ -34,7 +56,10 @@ fn row(judged: &Judged) -> [String; 8] {
         (None, true) => "anything not proven".into(),
     };
     let first = judged.first_cause();
-    let verdict = judged.result.as_ref().map_or("no result".into(), |r| r.verdict.to_string());
+    let verdict = judged
+        .result
+        .as_ref()
+        .map_or("no result".into(), |r| r.verdict.to_string());
     [
         judged.case.runbook.clone(),
         judged.case.name.clone(),

@@ -18,6 +18,8 @@
 //! stderr has `B`, `E`, `D` and `Z`.
 
 mod collect;
+#[cfg(test)]
+mod properties;
 mod script;
 #[cfg(test)]
 mod tests;

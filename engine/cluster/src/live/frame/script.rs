@@ -1,6 +1,9 @@
 use runbook_core::Argv;
 use std::{fmt::Write as _, time::Duration};
 
+/// Questions side by side at most.
+const ASIDE: usize = 16;
+
 /// One question for the remote shell.
 #[derive(Debug, Clone)]
 pub(crate) struct Job {
@@ -8,6 +11,8 @@ pub(crate) struct Job {
     pub(crate) forms: Vec<Argv>,
     /// For each form.
     pub(crate) timeout: Duration,
+    /// May run beside its neighbours that may too. Takes seconds and few bytes, as a ping does.
+    pub(crate) aside: bool,
 }
 
 /// What the remote shell is to do.
@@ -24,6 +29,8 @@ pub(crate) struct Script {
 ///   so that the program is not killed by a closed pipe and we learn how much there was. One byte more than the limit
 ///   goes through, because busybox `head` reads ahead and `wc` may then count nothing.
 /// - A user who is not root often has no `sbin` in PATH, and there the tools are.
+/// - `rb_par` runs questions side by side, each into files of its own, and prints these one after the other. Where there
+///   is no place for files they run one after the other.
 /// - The exit codes 124, 137 and 143 end a question: that is how a `timeout` says that it struck (coreutils 124, busybox 143),
 ///   and the next form would only take as long again.
 const FUNCTIONS: &str = r#"
@@ -68,6 +75,28 @@ rb_try() {
   case $rb_r in 'r=0 '*|'r=124 '*|'r=137 '*|'r=143 '*) return 0 ;; esac
   return 1
 }
+rb_par() {
+  rb_dir=
+  for rb_x in "${TMPDIR-}" /dev/shm /run /tmp; do
+    [ -n "$rb_x" ] && mkdir "$rb_x/$rb_name" 2>/dev/null && { rb_dir=$rb_x/$rb_name; break; }
+  done
+  if [ -z "$rb_dir" ] || ! command -v cat >/dev/null 2>&1 || ! command -v rm >/dev/null 2>&1; then
+    for rb_x; do "rb_$rb_x"; done
+    return
+  fi
+  trap 'rm -rf "$rb_dir"' EXIT
+  trap 'exit 1' HUP INT TERM PIPE
+  for rb_x; do
+    ( trap - EXIT HUP INT TERM PIPE; exec 3>"$rb_dir/$rb_x.o" 2>"$rb_dir/$rb_x.e"; "rb_$rb_x" ) </dev/null &
+  done
+  wait
+  for rb_x; do
+    cat "$rb_dir/$rb_x.o" >&3
+    cat "$rb_dir/$rb_x.e" >&2
+  done
+  rm -rf "$rb_dir"
+  trap - EXIT HUP INT TERM PIPE
+}
 rb_begin() {
   exec 3>&1
   LC_ALL=C
@@ -98,32 +127,51 @@ impl Script {
     /// so that a shell whose asker went away ends by itself.
     pub(crate) fn new(jobs: &[Job], limit: u64, budget: Duration) -> Script {
         let word = format!("{:032x}", rand::random::<u128>());
-        // All is inside one function, so that a script that was cut on the way in does nothing at all.
         let mut text = String::from(FUNCTIONS);
+        for (q, job) in jobs.iter().enumerate() {
+            ask(q, job, &mut text);
+        }
+        // The last line is the only one that does anything, so that a script that was cut on the way in does nothing.
         let _ = writeln!(text, "rb_main() {{");
+        let budget = budget.as_millis();
+        // Not the word: names of files are for everyone to see.
+        let name = format!("runbook-{:016x}", rand::random::<u64>());
         let _ = writeln!(
             text,
-            "rb_word={word} rb_limit={} rb_budget={}",
-            limit + 1,
-            budget.as_millis()
+            "rb_word={word} rb_name={name} rb_limit={} rb_budget={budget}",
+            limit + 1
         );
         text.push_str("rb_begin\n");
-        for (q, job) in jobs.iter().enumerate() {
-            // A timeout of 0 would mean none.
-            let seconds = job.timeout.as_millis().div_ceil(1000).max(1);
-            for (f, argv) in job.forms.iter().enumerate() {
-                text.push_str(if f == 0 { "" } else { " ||\n" });
-                let _ = write!(text, "rb_try {q} {f} {seconds}");
-                for argument in argv {
-                    text.push(' ');
-                    quote(argument, &mut text);
+        let numbered: Vec<(usize, bool)> = jobs.iter().map(|j| j.aside).enumerate().collect();
+        for run in numbered.chunk_by(|a, b| a.1 && b.1) {
+            // The shell's own limit of processes, and the files', is far above.
+            for some in run.chunks(ASIDE) {
+                text.push_str(if some.len() > 1 { "rb_par" } else { "rb_" });
+                for (q, _) in some {
+                    let _ = write!(text, "{}{q}", if some.len() > 1 { " " } else { "" });
                 }
+                text.push('\n');
             }
-            let _ = writeln!(text, "\nrb_both D {q}");
         }
         text.push_str("rb_both Z\nexit 0\n}\nrb_main\n");
         Script { word, text }
     }
+}
+
+/// The function of one question.
+fn ask(q: usize, job: &Job, text: &mut String) {
+    let _ = writeln!(text, "rb_{q}() {{");
+    // A timeout of 0 would mean none.
+    let seconds = job.timeout.as_millis().div_ceil(1000).max(1);
+    for (f, argv) in job.forms.iter().enumerate() {
+        text.push_str(if f == 0 { "" } else { " ||\n" });
+        let _ = write!(text, "rb_try {q} {f} {seconds}");
+        for argument in argv {
+            text.push(' ');
+            quote(argument, text);
+        }
+    }
+    let _ = writeln!(text, "\nrb_both D {q}\n}}");
 }
 
 /// Says why an argv cannot be run, if so.

@@ -1,12 +1,11 @@
 use super::*;
-use proptest::prelude::*;
 use std::{
     io::Write as _,
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
-const LIMIT: u64 = 1 << 20;
+pub(super) const LIMIT: u64 = 1 << 20;
 
 /// The shells of this machine, each as the argv that reads a script from stdin.
 fn shells() -> Vec<Vec<&'static str>> {
@@ -27,13 +26,21 @@ fn shells() -> Vec<Vec<&'static str>> {
     all.into_iter().filter(there).collect()
 }
 
-fn job(forms: &[&[&str]]) -> Job {
+pub(super) fn job(forms: &[&[&str]]) -> Job {
     Job {
         forms: forms
             .iter()
             .map(|f| f.iter().map(|a| a.to_string()).collect())
             .collect(),
         timeout: Duration::from_secs(10),
+        aside: false,
+    }
+}
+
+fn aside(argv: &[&str]) -> Job {
+    Job {
+        aside: true,
+        ..job(&[argv])
     }
 }
 
@@ -57,7 +64,7 @@ fn run_bytes(shell: &[&str], text: &str, path: Option<&str>) -> (Vec<u8>, Vec<u8
     (output.stdout, output.stderr)
 }
 
-fn collect(script: &Script, jobs: &[Job], limit: u64, out: &[u8], err: &[u8], step: usize) -> Vec<Found> {
+pub(super) fn collect(script: &Script, jobs: &[Job], limit: u64, out: &[u8], err: &[u8], step: usize) -> Vec<Found> {
     let mut collector = Collector::new(&script.word, limit);
     out.chunks(step).for_each(|c| collector.out.push(c));
     err.chunks(step).for_each(|c| collector.err.push(c));
@@ -72,7 +79,7 @@ fn ask(shell: &[&str], jobs: &[Job], limit: u64) -> Vec<Found> {
     collect(&script, jobs, limit, &out, &err, 64 * 1024)
 }
 
-fn whole(found: &Found) -> &Run {
+pub(super) fn whole(found: &Found) -> &Run {
     match found {
         Found::Whole { run, .. } => run,
         other => panic!("not whole: {other:?}"),
@@ -224,6 +231,42 @@ fn the_budget_ends_a_batch() {
 }
 
 #[test]
+fn slow_ones_run_side_by_side() {
+    let jobs = [
+        job(&[&["echo", "before"]]),
+        aside(&["sh", "-c", "sleep 0.6; echo one; echo err >&2"]),
+        aside(&["sh", "-c", "sleep 0.6; printf '\\0two'; exit 3"]),
+        Job {
+            forms: vec![vec!["no-such-program".into()], vec!["sleep".into(), "0.6".into()]],
+            ..aside(&[])
+        },
+        job(&[&["echo", "after"]]),
+    ];
+    for shell in shells() {
+        let start = Instant::now();
+        let found = ask(&shell, &jobs, LIMIT);
+        assert!(
+            start.elapsed() < Duration::from_millis(1600),
+            "{shell:?} {:?}",
+            start.elapsed()
+        );
+        let said: Vec<_> = found
+            .iter()
+            .map(|f| whole(f).output.stdout.text().into_owned())
+            .collect();
+        assert_eq!(said, ["before\n", "one\n", "\0two", "", "after\n"], "{shell:?}");
+        assert_eq!(whole(&found[1]).output.stderr.text(), "err\n");
+        assert_eq!((whole(&found[2]).output.exit, whole(&found[3]).form), (3, 1));
+    }
+    let left = std::fs::read_dir("/dev/shm").unwrap().flatten();
+    assert_eq!(
+        left.filter(|f| f.file_name().to_string_lossy().starts_with("runbook-"))
+            .count(),
+        0
+    );
+}
+
+#[test]
 fn output_over_the_limit_is_cut_and_counted() {
     let jobs = [
         job(&[&["head", "-c", "3000000", "/dev/zero"]]),
@@ -351,58 +394,5 @@ fn a_cut_anywhere_is_never_an_answer() {
                 "cut at {cut}: {found:?}"
             );
         }
-    }
-}
-
-/// The stream that a shell would print for these outputs.
-fn framed(word: &str, outputs: &[Vec<u8>]) -> Vec<u8> {
-    let mut stream = format!("\n{word} H w=timeout;b=1\n").into_bytes();
-    for (q, output) in outputs.iter().enumerate() {
-        stream.extend(format!("\n{word} B {q} 0\n").bytes());
-        stream.extend(output);
-        stream.extend(format!("\n{word} E {q} 0 t=10 ms=5 r=0 c=0\n\n{word} D {q}\n").bytes());
-    }
-    stream.extend(format!("\n{word} Z\n").bytes());
-    stream
-}
-
-proptest! {
-    #[test]
-    fn any_bytes_in_any_pieces(
-        outputs in prop::collection::vec(prop::collection::vec(prop_oneof![Just(b'\n'), Just(b' '), Just(b'a'), any::<u8>()], 0..200), 1..5),
-        step in 1usize..90,
-    ) {
-        let jobs: Vec<Job> = outputs.iter().map(|_| job(&[&["x"]])).collect();
-        let script = Script::new(&jobs, LIMIT, Duration::from_secs(1));
-        let stream = framed(&script.word, &outputs);
-        let found = collect(&script, &jobs, LIMIT, &stream, &stream, step);
-        for (found, want) in found.iter().zip(&outputs) {
-            prop_assert_eq!(whole(found).output.stdout.bytes(), &want[..]);
-        }
-    }
-
-    #[test]
-    fn near_misses_of_a_mark_are_output(cut in 1usize..34, step in 1usize..50, tail in "[ -~\n]{0,20}") {
-        let jobs = [job(&[&["x"]])];
-        let script = Script::new(&jobs, LIMIT, Duration::from_secs(1));
-        let mut almost = format!("\n{}", script.word).into_bytes();
-        almost.truncate(cut);
-        // `cut` 33 is the whole word: only the blank after it makes a mark, and hostile output does not know the word.
-        almost.extend(format!("#{tail}").bytes());
-        let stream = framed(&script.word, std::slice::from_ref(&almost));
-        let found = collect(&script, &jobs, LIMIT, &stream, &stream, step);
-        prop_assert_eq!(whole(&found[0]).output.stdout.bytes(), &almost[..]);
-    }
-
-    #[test]
-    fn rubbish_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..400), lines in prop::collection::vec("[BEDMSHZ]? ?[0-9]{0,3} ?[0-9]{0,20} ?[a-z=0-9 -]{0,20}", 0..10)) {
-        let jobs = [job(&[&["x"]]), job(&[&["y"]])];
-        let script = Script::new(&jobs, LIMIT, Duration::from_secs(1));
-        let mut stream = bytes.clone();
-        for line in lines {
-            stream.extend(format!("\n{} {line}\n", script.word).bytes());
-            stream.extend(&bytes);
-        }
-        collect(&script, &jobs, LIMIT, &stream, &bytes, 13);
     }
 }

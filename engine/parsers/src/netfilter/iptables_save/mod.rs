@@ -4,12 +4,16 @@
 //! them. A rule keeps every word it has; `text` is the rule as printed, for showing it as evidence.
 
 mod rule;
+mod run;
+mod table;
 mod words;
 
 use crate::{ParseError, Unparsed};
-use rule::parse_rule;
 use serde::Serialize;
-use std::collections::HashMap;
+use std::borrow::Cow;
+use table::OpenTable;
+
+pub use run::Run;
 
 /// What `iptables-save` printed. An empty output is a dump without tables: the node uses the other backend.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
@@ -58,7 +62,7 @@ pub struct Chain<'a> {
     pub packets: Option<u64>,
     pub bytes: Option<u64>,
     /// In evaluation order.
-    pub rules: Vec<Rule<'a>>,
+    pub rules: Run<Rule<'a>>,
 }
 
 /// One rule. Parts that it does not name are `null`, which means "any".
@@ -77,14 +81,14 @@ pub struct Rule<'a> {
     pub in_interface: Option<Operand<'a>>,
     pub out_interface: Option<Operand<'a>>,
     /// One entry per option of a match module, in order; all of them have to hold. Comments are not in here.
-    pub matches: Vec<Match<'a>>,
-    pub comments: Vec<std::borrow::Cow<'a, str>>,
+    pub matches: Run<Match<'a>>,
+    pub comments: Run<Cow<'a, str>>,
     /// `-j`: the target, or the chain that returns to here.
     pub jump: Option<&'a str>,
     /// `-g`: the chain that returns to the caller of this one.
     pub goto: Option<&'a str>,
     /// Options of the target: `set-xmark` `0x0/0x20000`.
-    pub target_options: Vec<TargetOption<'a>>,
+    pub target_options: Run<TargetOption<'a>>,
     /// The rule as printed, without counters.
     pub text: &'a str,
 }
@@ -103,14 +107,14 @@ pub struct Match<'a> {
     /// Without the dashes; `null` for a module used without options.
     pub option: Option<&'a str>,
     /// The words after the option as printed, without quotes; `null` for a flag.
-    pub value: Option<std::borrow::Cow<'a, str>>,
+    pub value: Option<Cow<'a, str>>,
     pub negated: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TargetOption<'a> {
     pub option: &'a str,
-    pub value: Option<std::borrow::Cow<'a, str>>,
+    pub value: Option<Cow<'a, str>>,
 }
 
 /// Reads the output of `iptables-save` or `ip6tables-save`.
@@ -122,28 +126,23 @@ pub fn parse(text: &str) -> Result<IptablesSave<'_>, ParseError> {
     let mut open: Option<OpenTable<'_>> = None;
     for (index, line) in text.lines().enumerate() {
         let line = line.trim_ascii_end();
-        let table = match (line.as_bytes().first(), &mut open) {
-            (None, _) => continue,
-            (Some(b'#'), _) => {
-                dump.comment(line);
-                continue;
-            }
+        match (line.as_bytes().first(), &mut open) {
+            (None, _) => {}
+            (Some(b'#'), _) => dump.comment(line),
             (Some(b'*'), _) => {
-                dump.tables.extend(open.take().map(|t| t.table));
-                open = Some(OpenTable::new(&line[1..]));
-                continue;
+                let cut_off = open.replace(OpenTable::new(&line[1..]));
+                dump.tables.extend(cut_off.map(|table| table.close(false)));
             }
-            (Some(_), Some(table)) => table,
+            (Some(_), Some(_)) if line == "COMMIT" => dump.tables.extend(open.take().map(|table| table.close(true))),
+            (Some(_), Some(table)) => {
+                if !table.line(line) {
+                    dump.unparsed.push(Unparsed::new(index + 1, line));
+                }
+            }
             (Some(_), None) => return Err(ParseError::new(index + 1, line, "`*table`, `# comment` or nothing")),
-        };
-        if line == "COMMIT" {
-            table.table.committed = true;
-            dump.tables.extend(open.take().map(|t| t.table));
-        } else if !table.line(line) {
-            dump.unparsed.push(Unparsed::new(index + 1, line));
         }
     }
-    dump.tables.extend(open.map(|t| t.table));
+    dump.tables.extend(open.map(|table| table.close(false)));
     Ok(dump)
 }
 
@@ -166,69 +165,6 @@ impl<'a> IptablesSave<'a> {
         } else if !text.starts_with("Completed on") && !text.is_empty() {
             self.warnings.push(text);
         }
-    }
-}
-
-/// A table being read. Rules of one chain follow each other, so the last chain is nearly always the next one too.
-struct OpenTable<'a> {
-    table: Table<'a>,
-    index: HashMap<&'a str, usize>,
-    last: usize,
-}
-
-impl<'a> OpenTable<'a> {
-    fn new(name: &'a str) -> Self {
-        let table = Table {
-            name,
-            committed: false,
-            chains: Vec::new(),
-        };
-        OpenTable {
-            table,
-            index: HashMap::new(),
-            last: 0,
-        }
-    }
-
-    /// Takes one line; `false` if it is neither chain nor rule.
-    fn line(&mut self, line: &'a str) -> bool {
-        if let Some(declaration) = line.strip_prefix(':') {
-            return self.declare(declaration).is_some();
-        }
-        let Some(rule) = parse_rule(line) else { return false };
-        let at = self.chain(rule.chain);
-        if let Some(chain) = self.table.chains.get_mut(at) {
-            chain.rules.push(rule);
-        }
-        true
-    }
-
-    /// `FORWARD ACCEPT [0:0]`, `cali-FORWARD - [0:0]`
-    fn declare(&mut self, declaration: &'a str) -> Option<()> {
-        let mut words = declaration.split_ascii_whitespace();
-        let (name, policy) = (words.next()?, words.next()?);
-        let counters = match words.next() {
-            Some(word) => Some(words::counters(word.strip_prefix('[')?.strip_suffix(']')?)?),
-            None => None,
-        };
-        let at = self.chain(name);
-        let chain = self.table.chains.get_mut(at)?;
-        chain.policy = (policy != "-").then_some(policy);
-        (chain.packets, chain.bytes) = counters.unzip();
-        Some(())
-    }
-
-    fn chain(&mut self, name: &'a str) -> usize {
-        if self.table.chains.get(self.last).is_none_or(|c| c.name != name) {
-            self.last = *self.index.entry(name).or_insert_with(|| {
-                self.table.chains.push(Chain {
-                    name,
-                    ..Chain::default()
-                });
-                self.table.chains.len() - 1
-            });
-        }
-        self.last
     }
 }
 

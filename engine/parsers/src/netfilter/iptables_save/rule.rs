@@ -1,39 +1,52 @@
+use super::run::Run;
 use super::words::{Words, counters, unquote};
 use super::{Match, Operand, Rule, TargetOption};
+use std::borrow::Cow;
 
-/// `[11:868] -A cali-FORWARD -i cali+ -m comment --comment "cali:tAzw" -j cali-from-wl-dispatch`
-pub(super) fn parse_rule(line: &str) -> Option<Rule<'_>> {
-    let (found, text) = match line.strip_prefix('[') {
-        Some(rest) => rest
-            .split_once("] ")
-            .and_then(|(c, text)| Some((Some(counters(c)?), text)))?,
-        None => (None, line),
-    };
-    let mut words = Words::new(text);
-    if !matches!(words.next()?, "-A" | "--append") {
+/// The lists that the rules of a table share.
+#[derive(Default)]
+pub(super) struct Lists<'a> {
+    pub(super) matches: Vec<Match<'a>>,
+    pub(super) comments: Vec<Cow<'a, str>>,
+    pub(super) target_options: Vec<TargetOption<'a>>,
+}
+
+/// Reads `[11:868] -A cali-FORWARD -i cali+ -m comment --comment "cali:tAzw" -j cali-from-wl-dispatch` into `rule`.
+///
+/// The rule is filled where it stays, as it is large.
+pub(super) fn parse_rule<'a>(line: &'a str, rule: &mut Rule<'a>, lists: &mut Lists<'a>) -> Option<()> {
+    rule.text = line;
+    if line.starts_with('[') {
+        let (packets, bytes, rest) = counters(line)?;
+        (rule.packets, rule.bytes) = (Some(packets), Some(bytes));
+        rule.text = rest.strip_prefix(' ')?;
+    }
+    let mut words = Words::new(rule.text);
+    if words.next()? != "-A" {
         return None;
     }
-    let mut rule = Rule {
-        chain: words.next()?,
-        text,
-        ..Rule::default()
-    };
-    (rule.packets, rule.bytes) = found.unzip();
+    rule.chain = words.next()?;
+    let starts = (lists.matches.len(), lists.comments.len(), lists.target_options.len());
     let mut reader = Reader {
         words,
+        lists,
         module: None,
         module_used: true,
         negated: false,
     };
     while let Some(word) = reader.words.next() {
-        reader.option(&mut rule, word)?;
+        reader.option(rule, word)?;
     }
-    reader.close_module(&mut rule);
-    (!reader.words.unclosed).then_some(rule)
+    reader.close_module();
+    rule.matches = Run::at(starts.0, reader.lists.matches.len());
+    rule.comments = Run::at(starts.1, reader.lists.comments.len());
+    rule.target_options = Run::at(starts.2, reader.lists.target_options.len());
+    (!reader.words.unclosed).then_some(())
 }
 
-struct Reader<'a> {
+struct Reader<'a, 'l> {
     words: Words<'a>,
+    lists: &'l mut Lists<'a>,
     /// The module that options belong to, until a target is named.
     module: Option<&'a str>,
     module_used: bool,
@@ -41,58 +54,68 @@ struct Reader<'a> {
     negated: bool,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> Reader<'a, '_> {
     fn option(&mut self, rule: &mut Rule<'a>, word: &'a str) -> Option<()> {
-        match word {
-            "!" => self.negated = true,
-            "-m" | "--match" => {
-                self.close_module(rule);
+        match word.as_bytes() {
+            [b'!'] => self.negated = true,
+            [b'-', flag] => self.flag(rule, *flag)?,
+            [b'-', b'-', _, ..] => self.long_option(rule, &word[2..])?,
+            _ => return None,
+        }
+        Some(())
+    }
+
+    fn flag(&mut self, rule: &mut Rule<'a>, flag: u8) -> Option<()> {
+        match flag {
+            b'm' => {
+                self.close_module();
                 self.module = Some(self.words.next()?);
                 self.module_used = false;
             }
-            "-s" | "--source" | "--src" => rule.source = self.operand(),
-            "-d" | "--destination" | "--dst" => rule.destination = self.operand(),
-            "-p" | "--protocol" => rule.protocol = self.operand(),
-            "-i" | "--in-interface" => rule.in_interface = self.operand(),
-            "-o" | "--out-interface" => rule.out_interface = self.operand(),
-            "-j" | "--jump" => rule.jump = Some(self.target(rule)?),
-            "-g" | "--goto" => rule.goto = Some(self.target(rule)?),
+            b'j' => rule.jump = Some(self.target()?),
+            b'g' => rule.goto = Some(self.target()?),
+            b's' => rule.source = Some(self.operand()?),
+            b'd' => rule.destination = Some(self.operand()?),
+            b'p' => rule.protocol = Some(self.operand()?),
+            b'i' => rule.in_interface = Some(self.operand()?),
+            b'o' => rule.out_interface = Some(self.operand()?),
             // `iptables -S -v` prints the counters here.
-            "-c" | "--set-counters" => {
-                rule.packets = self.words.next()?.parse().ok();
-                rule.bytes = self.words.next()?.parse().ok();
+            b'c' => {
+                rule.packets = Some(self.words.next()?.parse().ok()?);
+                rule.bytes = Some(self.words.next()?.parse().ok()?);
             }
-            "-f" | "--fragment" => {
+            b'f' => {
                 let negated = std::mem::take(&mut self.negated);
-                rule.matches.push(Match {
+                self.lists.matches.push(Match {
                     module: "ip",
                     option: Some("fragment"),
                     value: None,
                     negated,
                 });
             }
-            _ => self.long_option(rule, word.strip_prefix("--")?)?,
+            _ => return None,
         }
         Some(())
     }
 
-    fn long_option(&mut self, rule: &mut Rule<'a>, option: &'a str) -> Option<()> {
+    fn long_option(&mut self, rule: &Rule<'a>, option: &'a str) -> Option<()> {
         if option == "comment" && self.module == Some("comment") {
-            rule.comments.push(unquote(self.words.value(true)?));
+            let comment = unquote(self.words.value(true)?);
+            self.lists.comments.push(comment);
             self.module_used = true;
             return Some(());
         }
         let free_text = matches!(option, "log-prefix" | "nflog-prefix" | "string" | "hex-string");
         let value = self.words.value(free_text).map(unquote);
         if rule.jump.is_some() || rule.goto.is_some() {
-            rule.target_options.push(TargetOption { option, value });
+            self.lists.target_options.push(TargetOption { option, value });
             return Some(());
         }
         // Options of a protocol may stand without `-m`.
         let module = self.module.or(rule.protocol.map(|p| p.value))?;
         self.module_used = true;
         let negated = std::mem::take(&mut self.negated);
-        rule.matches.push(Match {
+        self.lists.matches.push(Match {
             module,
             option: Some(option),
             value,
@@ -109,17 +132,17 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn target(&mut self, rule: &mut Rule<'a>) -> Option<&'a str> {
-        self.close_module(rule);
+    fn target(&mut self) -> Option<&'a str> {
+        self.close_module();
         self.words.next()
     }
 
     /// A module without options (`-m socket`) is a condition too.
-    fn close_module(&mut self, rule: &mut Rule<'a>) {
+    fn close_module(&mut self) {
         if let Some(module) = self.module.take()
             && !self.module_used
         {
-            rule.matches.push(Match {
+            self.lists.matches.push(Match {
                 module,
                 option: None,
                 value: None,

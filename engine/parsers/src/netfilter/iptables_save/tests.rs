@@ -1,8 +1,28 @@
 use super::*;
 use proptest::prelude::*;
 
+/// The only rule of a table.
+fn parse_rule(line: &str) -> Option<Rule<'_>> {
+    let mut table = OpenTable::new("filter");
+    table.line(line);
+    table.close(true).chains.first()?.rules.first().cloned()
+}
+
 fn rule(line: &str) -> Rule<'_> {
     parse_rule(line).unwrap()
+}
+
+#[test]
+fn rules_of_one_chain_come_together() {
+    let got = parse("*filter\n:a - [0:0]\n:b - [0:0]\n-A b -j x\n-A a -j y\n-A b -j z\n").unwrap();
+    let jumps = |i: usize| {
+        got.tables[0].chains[i]
+            .rules
+            .iter()
+            .filter_map(|r| r.jump)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!((jumps(0), jumps(1)), (vec!["y"], vec!["x", "z"]));
 }
 
 #[test]
@@ -28,9 +48,9 @@ fn negations_belong_to_what_follows_them() {
 #[test]
 fn comments_keep_their_text_whatever_it_looks_like() {
     let r = rule(r#"-A F -m comment --comment "a \"b\" -j X" -m comment --comment -x -m socket -j DROP"#);
-    assert_eq!(r.comments, [r#"a "b" -j X"#, "-x"]);
+    assert_eq!(*r.comments, [r#"a "b" -j X"#, "-x"]);
     assert_eq!(
-        r.matches,
+        *r.matches,
         [Match {
             module: "socket",
             option: None,
@@ -113,8 +133,8 @@ proptest! {
         let mut expected = Rule {
             chain: &chain,
             source: source.as_ref().map(|(value, negated)| Operand { value, negated: *negated }),
-            matches: vec![Match { module: "mark", option: Some("mark"), value: Some(value.as_str().into()), negated: true }],
-            comments: vec![comment.as_str().into()],
+            matches: vec![Match { module: "mark", option: Some("mark"), value: Some(value.as_str().into()), negated: true }].into(),
+            comments: vec![comment.as_str().into()].into(),
             jump: (!goto).then_some(&target),
             goto: goto.then_some(&target),
             ..Rule::default()

@@ -1,6 +1,7 @@
 //! `nft list ruleset`, as text and as JSON (`nft -j`).
 
 mod elements;
+mod json;
 mod rule;
 mod text;
 
@@ -47,7 +48,7 @@ pub struct Chain {
     pub devices: Vec<String>,
     /// As a number: at one hook, chains with lower numbers come first.
     pub priority: Option<i64>,
-    /// As printed: `srcnat + 10`.
+    /// As printed: `srcnat + 10`; `null` in the JSON form, which has numbers only.
     pub priority_text: Option<String>,
     /// `accept` or `drop`.
     pub policy: Option<String>,
@@ -141,12 +142,16 @@ pub struct Object {
     pub properties: Vec<String>,
 }
 
-/// Reads the output of `nft list ruleset`, `nft list table ...` and `nft -a list ...`.
+/// Reads the output of `nft list ruleset`, `nft list table ...` and `nft -a list ...`, and their JSON form (`nft -j`).
 ///
 /// Shape: tables, in them chains, sets, maps and flowtables; rules keep their text and have counter, verdict and comment
 /// taken out of it. Nothing printed means that there are no tables.
 pub fn parse(text: &str) -> Result<NftRuleset, ParseError> {
-    text::parse(text)
+    if text.trim_start().starts_with('{') {
+        json::parse(text)
+    } else {
+        text::parse(text)
+    }
 }
 
 /// A priority as number: `filter`, `srcnat + 10`, `-100`. Names mean other numbers in the family `bridge`.

@@ -79,6 +79,34 @@ fn a_line_outside_of_tables_is_an_error() {
     assert_eq!(parse("").unwrap(), NftRuleset::default());
 }
 
+#[test]
+fn both_forms_agree_on_what_counts() {
+    let text = r#"table ip t { # handle 1
+	set s { # handle 2
+		type ipv4_addr
+		flags interval
+		elements = { 192.0.2.0/24, 198.51.100.1-198.51.100.9 }
+	}
+	chain c { # handle 3
+		type nat hook postrouting priority 110; policy accept;
+		counter packets 1 bytes 2 jump x comment "y" # handle 4
+	}
+}"#;
+    let json = r#"{"nftables": [{"metainfo": {}}, {"table": {"family": "ip", "name": "t", "handle": 1}},
+        {"set": {"family": "ip", "table": "t", "name": "s", "handle": 2, "type": "ipv4_addr", "flags": ["interval"],
+          "elem": [{"prefix": {"addr": "192.0.2.0", "len": 24}}, {"range": ["198.51.100.1", "198.51.100.9"]}]}},
+        {"chain": {"family": "ip", "table": "t", "name": "c", "handle": 3, "type": "nat", "hook": "postrouting", "prio": 110, "policy": "accept"}},
+        {"rule": {"family": "ip", "table": "t", "chain": "c", "handle": 4, "comment": "y",
+          "expr": [{"counter": {"packets": 1, "bytes": 2}}, {"jump": {"target": "x"}}]}},
+        {"rule": {"family": "ip", "table": "gone", "chain": "c", "expr": []}}]}"#;
+    let (mut left, mut right) = (parse(text).unwrap(), parse(json).unwrap());
+    assert_eq!(std::mem::take(&mut right.unparsed).len(), 1);
+    left.tables[0].chains[0].priority_text = None;
+    left.tables[0].chains[0].rules[0].text = None;
+    right.tables[0].chains[0].rules[0].expr = None;
+    assert_eq!(left, right);
+}
+
 proptest! {
     #[test]
     fn never_panics(lines in proptest::collection::vec(

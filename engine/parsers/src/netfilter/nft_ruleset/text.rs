@@ -225,7 +225,7 @@ impl Set {
         } else if let Some(flags) = line.strip_prefix("flags ") {
             self.flags = list(flags);
         } else if let Some(text) = line.strip_prefix("elements = ") {
-            self.elements = elements(text).into_iter().map(str::to_owned).collect();
+            self.elements = elements(text).into_iter().map(|e| unquoted(e).to_owned()).collect();
         } else if let Some(comment) = comment(line) {
             self.comment = Some(comment);
         } else {
@@ -246,7 +246,7 @@ impl Map {
             let pairs = elements(text).into_iter().map(|e| key_value(e).unwrap_or((e, "")));
             self.elements = pairs
                 .map(|(key, value)| MapElement {
-                    key: key.trim_matches('"').to_owned(),
+                    key: unquoted(key).to_owned(),
                     value: value.to_owned(),
                 })
                 .collect();
@@ -276,6 +276,12 @@ impl Flowtable {
 fn comment(line: &str) -> Option<String> {
     let text = line.strip_prefix("comment \"")?.strip_suffix('"')?;
     Some(text.to_owned())
+}
+
+/// `"cali1"` without its quotes; options behind a value (`comment "x"`) keep theirs.
+fn unquoted(element: &str) -> &str {
+    let inner = element.strip_prefix('"').and_then(|e| e.strip_suffix('"'));
+    inner.filter(|e| !e.contains('"')).unwrap_or(element)
 }
 
 /// `{ "eth0", "eth1" }`, `interval,timeout`

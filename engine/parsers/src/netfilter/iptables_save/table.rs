@@ -1,0 +1,111 @@
+use super::rule::{Lists, parse_rule};
+use super::run::Run;
+use super::{Chain, Rule, Table, words};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// A table being read.
+pub(super) struct OpenTable<'a> {
+    name: &'a str,
+    chains: Vec<Chain<'a>>,
+    index: HashMap<&'a str, usize>,
+    /// Rules of one chain follow each other, so the last chain is nearly always the next one too.
+    last: usize,
+    /// All rules, each with its chain.
+    rules: Vec<Rule<'a>>,
+    homes: Vec<usize>,
+    lists: Lists<'a>,
+}
+
+impl<'a> OpenTable<'a> {
+    pub(super) fn new(name: &'a str) -> Self {
+        OpenTable {
+            name,
+            chains: Vec::new(),
+            index: HashMap::new(),
+            last: 0,
+            rules: Vec::new(),
+            homes: Vec::new(),
+            lists: Lists::default(),
+        }
+    }
+
+    /// Takes one line; `false` if it is neither chain nor rule.
+    pub(super) fn line(&mut self, line: &'a str) -> bool {
+        if let Some(declaration) = line.strip_prefix(':') {
+            return self.declare(declaration).is_some();
+        }
+        self.rules.push(Rule::default());
+        let chain = self.rules.last_mut().and_then(|rule| {
+            parse_rule(line, rule, &mut self.lists)?;
+            Some(rule.chain)
+        });
+        match chain {
+            Some(chain) => {
+                let home = self.chain(chain);
+                self.homes.push(home);
+            }
+            None => _ = self.rules.pop(),
+        }
+        chain.is_some()
+    }
+
+    /// `FORWARD ACCEPT [0:0]`, `cali-FORWARD - [0:0]`
+    fn declare(&mut self, declaration: &'a str) -> Option<()> {
+        let mut words = declaration.split_ascii_whitespace();
+        let (name, policy) = (words.next()?, words.next()?);
+        let counters = match words.next() {
+            Some(word) => Some(words::counters(word).filter(|c| c.2.is_empty())?),
+            None => None,
+        };
+        let at = self.chain(name);
+        let chain = self.chains.get_mut(at)?;
+        chain.policy = (policy != "-").then_some(policy);
+        (chain.packets, chain.bytes) = counters.map(|(packets, bytes, _)| (packets, bytes)).unzip();
+        Some(())
+    }
+
+    fn chain(&mut self, name: &'a str) -> usize {
+        if self.chains.get(self.last).is_none_or(|c| c.name != name) {
+            self.last = *self.index.entry(name).or_insert_with(|| {
+                self.chains.push(Chain {
+                    name,
+                    ..Chain::default()
+                });
+                self.chains.len() - 1
+            });
+        }
+        self.last
+    }
+
+    /// Gives each chain its rules, and each rule its parts of the lists.
+    pub(super) fn close(mut self, committed: bool) -> Table<'a> {
+        if !self.homes.is_sorted() {
+            let mut order: Vec<_> = self.homes.into_iter().zip(self.rules).collect();
+            order.sort_by_key(|(home, _)| *home);
+            (self.homes, self.rules) = order.into_iter().unzip();
+        }
+        let (matches, comments) = (Arc::new(self.lists.matches), Arc::new(self.lists.comments));
+        let target_options = Arc::new(self.lists.target_options);
+        for rule in &mut self.rules {
+            rule.matches.of(&matches);
+            rule.comments.of(&comments);
+            rule.target_options.of(&target_options);
+        }
+        let rules = Arc::new(self.rules);
+        let mut start = 0;
+        for group in self.homes.chunk_by(|a, b| a == b) {
+            let end = start + group.len();
+            if let Some(chain) = group.first().and_then(|home| self.chains.get_mut(*home)) {
+                chain.rules = Run::at(start, end);
+                chain.rules.of(&rules);
+            }
+            start = end;
+        }
+        Table {
+            name: self.name,
+            committed,
+            chains: self.chains,
+        }
+    }
+}
