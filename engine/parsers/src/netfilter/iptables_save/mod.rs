@@ -4,16 +4,14 @@
 //! them. A rule keeps every word it has; `text` is the rule as printed, for showing it as evidence.
 
 mod rule;
-mod run;
 mod table;
 mod words;
 
+use super::Run;
 use crate::{ParseError, Unparsed};
 use serde::Serialize;
 use std::borrow::Cow;
 use table::OpenTable;
-
-pub use run::Run;
 
 /// What `iptables-save` printed. An empty output is a dump without tables: the node uses the other backend.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]

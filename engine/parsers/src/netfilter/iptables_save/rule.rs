@@ -1,4 +1,4 @@
-use super::run::Run;
+use super::Run;
 use super::words::{Words, counters, unquote};
 use super::{Match, Operand, Rule, TargetOption};
 use std::borrow::Cow;

@@ -1,5 +1,5 @@
+use super::Run;
 use super::rule::{Lists, parse_rule};
-use super::run::Run;
 use super::{Chain, Rule, Table, words};
 use std::collections::HashMap;
 use std::sync::Arc;
