@@ -9,7 +9,6 @@ pub(super) struct OpenTable<'a> {
     name: &'a str,
     chains: Vec<Chain<'a>>,
     index: HashMap<&'a str, usize>,
-    /// Rules of one chain follow each other, so the last chain is nearly always the next one too.
     last: usize,
     /// All rules, each with its chain.
     rules: Vec<Rule<'a>>,
@@ -65,16 +64,21 @@ impl<'a> OpenTable<'a> {
         Some(())
     }
 
+    /// The place of a chain: nearly always that of the last rule or the one after it, as rules come in the order of chains.
     fn chain(&mut self, name: &'a str) -> usize {
-        if self.chains.get(self.last).is_none_or(|c| c.name != name) {
-            self.last = *self.index.entry(name).or_insert_with(|| {
+        let likely = [self.last, self.last + 1];
+        let found = likely
+            .into_iter()
+            .find(|at| self.chains.get(*at).is_some_and(|c| c.name == name));
+        self.last = found.unwrap_or_else(|| {
+            *self.index.entry(name).or_insert_with(|| {
                 self.chains.push(Chain {
                     name,
                     ..Chain::default()
                 });
                 self.chains.len() - 1
-            });
-        }
+            })
+        });
         self.last
     }
 
