@@ -29,29 +29,26 @@ impl<'a> OpenTable<'a> {
         }
     }
 
-    /// Takes one line; `false` if it is neither chain nor rule.
-    pub(super) fn line(&mut self, line: &'a str) -> bool {
-        if let Some(declaration) = line.strip_prefix(':') {
-            return self.declare(declaration).is_some();
-        }
+    /// Takes the rule that `text` begins with and gives what follows it; `None` if the line is no rule.
+    pub(super) fn rule(&mut self, text: &'a str) -> Option<&'a str> {
         self.rules.push(Rule::default());
-        let chain = self.rules.last_mut().and_then(|rule| {
-            parse_rule(line, rule, &mut self.lists)?;
-            Some(rule.chain)
+        let read = self.rules.last_mut().and_then(|rule| {
+            let rest = parse_rule(text, rule, &mut self.lists)?;
+            Some((rule.chain, rest))
         });
-        match chain {
-            Some(chain) => {
+        match read {
+            Some((chain, _)) => {
                 let home = self.chain(chain);
                 self.homes.push(home);
             }
             None => _ = self.rules.pop(),
         }
-        chain.is_some()
+        read.map(|(_, rest)| rest)
     }
 
-    /// `FORWARD ACCEPT [0:0]`, `cali-FORWARD - [0:0]`
-    fn declare(&mut self, declaration: &'a str) -> Option<()> {
-        let mut words = declaration.split_ascii_whitespace();
+    /// Takes `:FORWARD ACCEPT [0:0]` or `:cali-FORWARD - [0:0]`.
+    pub(super) fn declare(&mut self, line: &'a str) -> Option<()> {
+        let mut words = line.strip_prefix(':')?.split_ascii_whitespace();
         let (name, policy) = (words.next()?, words.next()?);
         let counters = match words.next() {
             Some(word) => Some(words::counters(word).filter(|c| c.2.is_empty())?),
