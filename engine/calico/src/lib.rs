@@ -5,12 +5,17 @@
 //! differ, every form is returned, the most recent first.
 
 pub mod bgp;
+pub mod cluster;
+pub mod dataplane;
 pub mod felix;
+pub mod ipam;
 pub mod labels;
 pub mod names;
 pub mod node;
 pub mod object;
 pub mod path;
+pub mod policy;
 pub mod pool;
 pub mod selector;
 pub mod version;
+pub mod workload;

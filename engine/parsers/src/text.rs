@@ -63,7 +63,7 @@ impl<'a> Words<'a> {
     }
 
     /// Takes the next word if it is `word`.
-    pub(crate) fn take(&mut self, word: &str) -> bool {
+    pub(crate) fn accept(&mut self, word: &str) -> bool {
         let mut ahead = self.rest.clone();
         let found = ahead.next() == Some(word);
         if found {

@@ -7,6 +7,7 @@ use std::cmp::Reverse;
 /// A finding is a symptom when another finding of this run explains it and is itself at least `likely`: a guess does
 /// not push aside what was seen.
 pub(crate) fn rank(findings: &[Finding], catalogue: &Catalogue) -> Vec<(usize, Vec<usize>)> {
+    let findings = &demoted(findings, catalogue)[..];
     let explains = |cause: usize, effect: usize| {
         cause != effect && catalogue.explains(&findings[cause].code, &findings[effect].code)
     };
@@ -23,6 +24,30 @@ pub(crate) fn rank(findings: &[Finding], catalogue: &Catalogue) -> Vec<(usize, V
         (Reverse(f.severity), Reverse(f.certainty), Reverse(effects.len()), *i)
     });
     causes
+}
+
+/// The findings with the certainty that they have as causes: what a surer finding explains is no proven cause, however
+/// plainly it was seen.
+pub(crate) fn demoted(findings: &[Finding], catalogue: &Catalogue) -> Vec<Finding> {
+    let explained = |f: &Finding| {
+        findings
+            .iter()
+            .any(|c| c.certainty >= Certainty::Likely && catalogue.explains(&c.code, &f.code))
+    };
+    let demote = |f: &Finding| Certainty::Likely.min(f.certainty);
+    findings
+        .iter()
+        .map(|f| {
+            if explained(f) {
+                Finding {
+                    certainty: demote(f),
+                    ..f.clone()
+                }
+            } else {
+                f.clone()
+            }
+        })
+        .collect()
 }
 
 #[cfg(test)]

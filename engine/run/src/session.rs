@@ -473,7 +473,8 @@ impl Session {
         self.journal.sync();
         let state = self.state();
         let ranked = causes::rank(&state.findings, &self.catalogue);
-        let record = |i: usize| self.cause_record(&state, i, language);
+        let found = causes::demoted(&state.findings, &self.catalogue);
+        let record = |i: usize| self.cause_record(&found, i, language);
         let world = self.world.info();
         RunResult {
             schema: SCHEMA.into(),
@@ -500,10 +501,9 @@ impl Session {
         }
     }
 
-    fn cause_record(&self, state: &State, index: usize, language: Language) -> result::CauseRecord {
-        let finding = &state.findings[index];
-        let others = state
-            .findings
+    fn cause_record(&self, findings: &[Finding], index: usize, language: Language) -> result::CauseRecord {
+        let finding = &findings[index];
+        let others = findings
             .iter()
             .enumerate()
             .filter(|(i, _)| *i != index)
@@ -599,21 +599,17 @@ fn words_of(value: &Value) -> Vec<String> {
     }
 }
 
-/// The lines that hold the names and numbers of the findings that cite this, else the first ones.
+/// The lines that hold the names and numbers of the findings that cite this, else the first ones. Long values say more
+/// than short ones, and lines that say far less than the best are left out.
 fn excerpt(text: &str, words: &[String]) -> String {
-    let score = |line: &str| words.iter().filter(|w| line.contains(w.as_str())).count();
-    let mut scored: Vec<(usize, usize, &str)> = text
-        .lines()
-        .enumerate()
-        .map(|(number, line)| (score(line), number, line))
-        .filter(|(score, _, line)| *score > 0 && line.chars().count() < EXCERPT_CHARS)
-        .collect();
-    scored.sort_by_key(|(score, number, _)| (std::cmp::Reverse(*score), *number));
-    scored.truncate(EXCERPT_LINES);
-    scored.sort_by_key(|(_, number, _)| *number);
-    let chosen: Vec<&str> = match scored.is_empty() {
-        true => text.lines().take(EXCERPT_LINES).collect(),
-        false => scored.into_iter().map(|(_, _, line)| line).collect(),
+    let score = |line: &str| -> usize { words.iter().filter(|w| line.contains(w.as_str())).map(String::len).sum() };
+    let scored: Vec<(usize, &str)> =
+        text.lines().filter(|l| l.len() < EXCERPT_CHARS).map(|l| (score(l), l)).filter(|(s, _)| *s > 0).collect();
+    let best = scored.iter().map(|(s, _)| *s).max().unwrap_or_default();
+    let telling = scored.into_iter().filter(|(s, _)| s * 2 > best).map(|(_, line)| line);
+    let chosen: Vec<&str> = match best {
+        0 => text.lines().take(EXCERPT_LINES).collect(),
+        _ => telling.take(EXCERPT_LINES).collect(),
     };
     chosen.join("\n").chars().take(EXCERPT_CHARS).collect()
 }

@@ -5,13 +5,13 @@ use runbook_script::*;
 use std::sync::Arc;
 fn main() {
     let args: Vec<String> = std::env::args().collect();
-    let lib = Library::new(vec![]);
+    let lib = Library::new(std::env::var("LIBDIR").map(|d| vec![d.into()]).unwrap_or_default());
     let mut host = Host::new(lib.clone());
     let src = lib.runbook(&args[1]).unwrap_or_else(|e| panic!("{e}"));
     let rb = match host.load(&src) {
         Ok(r) => r,
         Err(e) => {
-            eprintln!("{}", e.render(true));
+            eprintln!("{}", e.render(false));
             std::process::exit(3)
         }
     };
@@ -52,7 +52,7 @@ fn main() {
         .join()
         .unwrap();
     if let Ended::Failed(e) = &ended {
-        eprintln!("{}", e.render(true));
+        eprintln!("{}", e.render(false));
     } else {
         eprintln!("{ended:?}");
     }

@@ -67,7 +67,8 @@ fn functions(listed: &Value, prefix: &str) -> Vec<FunctionDoc> {
             })
         })
         .collect();
-    found.sort_by(|a, b| a.name.cmp(&b.name).then(a.params.len().cmp(&b.params.len())));
+    // The engine lists overloads in any order; the documents need one.
+    found.sort_by(|a, b| (&a.name, a.params.len(), &a.doc).cmp(&(&b.name, b.params.len(), &b.doc)));
     found
 }
 

@@ -340,9 +340,13 @@ pub(crate) fn nft_drops(ruleset: &NftRuleset, packet: &Packet) -> Vec<Drop> {
 }
 
 fn is_managed(table: &nft_ruleset::Table) -> bool {
-    let by_iptables = ["filter", "nat", "mangle", "raw", "security"].contains(&table.name.as_str());
-    let ours = ["calico", "calico-arp", "kube-proxy"].contains(&table.name.as_str());
-    ours || (by_iptables && ["ip", "ip6"].contains(&table.family.as_str()))
+    is_managed_table(&table.family, &table.name)
+}
+
+/// Does a table belong to Calico, to kube-proxy, or to `iptables-nft`?
+pub(crate) fn is_managed_table(family: &str, name: &str) -> bool {
+    let by_iptables = ["filter", "nat", "mangle", "raw", "security"].contains(&name);
+    ["calico", "calico-arp", "kube-proxy"].contains(&name) || (by_iptables && ["ip", "ip6"].contains(&family))
 }
 
 struct NftWalk<'a> {

@@ -18,6 +18,8 @@ struct Runbooks;
 #[derive(RustEmbed)]
 #[folder = "../../stdlib"]
 #[include = "*.rhai"]
+// For editors: no module that can be imported.
+#[exclude = "definitions/*"]
 struct Stdlib;
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -33,13 +33,22 @@ impl Missing {
     }
 }
 
+impl IntoIterator for Missing {
+    type Item = Result<Dynamic>;
+    type IntoIter = std::iter::Once<Self::Item>;
+    fn into_iter(self) -> Self::IntoIter {
+        std::iter::once(Err(self.error()))
+    }
+}
+
 pub(crate) fn register(engine: &mut Engine) {
     engine
         .register_type_with_name::<Skip>("skip")
         .register_type_with_name::<Unknown>("unknown")
         .register_type_with_name::<Missing>("missing")
         .register_indexer_get(|m: &mut Missing, _: &str| -> Result<Dynamic> { Err(m.error()) })
-        .register_indexer_get(|m: &mut Missing, _: i64| -> Result<Dynamic> { Err(m.error()) });
+        .register_indexer_get(|m: &mut Missing, _: i64| -> Result<Dynamic> { Err(m.error()) })
+        .register_iterator_result::<Missing, Dynamic>();
     let words = rhai::exported_module!(words);
     engine.register_global_module(words.into());
 }
@@ -88,7 +97,7 @@ mod words {
     /// Records something wrong and goes on.
     ///
     /// `code` is a word of the catalogue. Keys of `facts` that have a meaning: `subject` (`"node/worker-1"`; else the
-    /// first of `pod`, `policy`, `pool`, `block`, `peer`, `service`, `node`), `summary` (one sentence with the names and
+    /// first of `pod`, `policy`, `service`, `node`, `pool`, `block`, `peer`), `summary` (one sentence with the names and
     /// numbers of this case), `certainty` (`"proven"`, `"likely"`, `"possible"`; `"likely"` when absent), `severity`,
     /// `evidence` and `against` (values that came from primitives). All others are kept as the data of the finding.
     /// ```rhai
@@ -160,6 +169,15 @@ mod words {
         } else {
             Err(fail("assertion does not hold"))
         }
+    }
+
+    /// Returns whether this run has found anything wrong so far.
+    /// ```rhai
+    /// assert(!has_findings());
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub(super) fn has_findings(cx: NativeCallContext<'_>) -> Result<bool> {
+        Ok(!Hand::of(&cx)?.session.findings().is_empty())
     }
 
     /// Tells whether a value is what an inconclusive step left behind.
@@ -249,7 +267,7 @@ fn reason_of(cx: &NativeCallContext<'_>, hand: &Hand, error: &EvalAltResult) -> 
     }
 }
 
-const SUBJECT_KEYS: [&str; 8] = ["pod", "policy", "pool", "block", "peer", "service", "node", "cluster"];
+const SUBJECT_KEYS: [&str; 8] = ["pod", "policy", "service", "node", "pool", "block", "peer", "cluster"];
 
 fn read_finding(hand: &Hand, code: &str, mut facts: Map) -> Result<NewFinding> {
     let mut take = |key: &str| facts.remove(key);

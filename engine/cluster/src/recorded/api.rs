@@ -164,14 +164,25 @@ impl Lists {
         let folder = format!("logs/{}", pod["spec"]["nodeName"].as_str()?);
         // kube-proxy and the CNI plugin log elsewhere.
         let ours = |f: &String| !f.ends_with("/cni.log") && !f.ends_with("/kube-proxy.log");
-        let mut merged = String::new();
+        // By time, as one log would have it; a line without one belongs to the line before it.
+        let mut lines: Vec<(String, String)> = vec![];
         for file in files.list(&folder).into_iter().filter(ours) {
             let text = files.read(&file)?;
-            let text = String::from_utf8_lossy(&text);
-            // The tail of each program's file, so that a talkative one does not push out the others.
-            let skip = text.lines().count().saturating_sub(logs.tail_lines as usize);
-            text.lines().skip(skip).for_each(|line| merged.extend([line, "\n"]));
+            let mut time = String::new();
+            for line in String::from_utf8_lossy(&text).lines() {
+                let start: String = line.chars().take(23).map(|c| if c == 'T' { ' ' } else { c }).collect();
+                if start.starts_with(|c: char| c.is_ascii_digit()) && start.matches(':').count() == 2 {
+                    time = start;
+                }
+                lines.push((time.clone(), line.to_string()));
+            }
         }
+        lines.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let tail = lines.len().saturating_sub(logs.tail_lines as usize);
+        let merged: String = lines[tail..]
+            .iter()
+            .flat_map(|(_, line)| [line.as_str(), "\n"])
+            .collect();
         (!merged.is_empty()).then(|| merged.into())
     }
 }

@@ -26,6 +26,9 @@ pub struct Address {
     /// Far end of a point-to-point address.
     pub peer: Option<String>,
     pub broadcast: Option<String>,
+    pub anycast: Option<String>,
+    /// Who made it: `kernel_ll`, `kernel_ra`, ...; newer kernels only.
+    pub proto: Option<String>,
     /// `global`, `link`, `host`, ...
     pub scope: Option<String>,
     pub label: Option<String>,
@@ -125,9 +128,8 @@ fn address(device: &str, line: Line<'_>) -> Result<Address, ParseError> {
                 length = length.or(peer_length);
             }
             "brd" => found.broadcast = Some(words.text(word)?),
-            "any" | "proto" => {
-                words.value(word)?;
-            }
+            "any" => found.anycast = Some(words.text(word)?),
+            "proto" => found.proto = Some(words.text(word)?),
             // busybox, for flags it has no name for.
             "flags" => found.flags.push(format!("0x{}", words.value(word)?)),
             "scope" => found.scope = Some(words.text(word)?),
@@ -147,20 +149,28 @@ fn address(device: &str, line: Line<'_>) -> Result<Address, ParseError> {
 }
 
 impl Address {
-    pub(crate) fn from_json(raw: &Map<String, Value>) -> Address {
+    pub(crate) fn from_json(raw: &Map<String, Value>) -> Result<Address, ParseError> {
         /// JSON prints 2^32-1 for `forever`.
         const FOREVER: u64 = u32::MAX as u64;
         let word = |key: &str| raw.get(key).and_then(json_word);
         let number = |key: &str| raw.get(key).and_then(Value::as_u64);
         let flag = |key: &str| raw.get(key).and_then(Value::as_bool).unwrap_or(false);
-        Address {
-            family: word("family").unwrap_or_default(),
-            address: word("local").unwrap_or_default(),
-            prefix_len: number("prefixlen")
-                .and_then(|n| u8::try_from(n).ok())
-                .unwrap_or_default(),
+        let length = number("prefixlen").and_then(|n| u8::try_from(n).ok());
+        let (Some(family), Some(address), Some(prefix_len)) = (word("family"), word("local"), length) else {
+            return Err(ParseError::new(
+                1,
+                Value::Object(raw.clone()).to_string(),
+                "`family`, `local` and `prefixlen`",
+            ));
+        };
+        Ok(Address {
+            family,
+            address,
+            prefix_len,
             peer: word("address"),
             broadcast: word("broadcast"),
+            anycast: word("anycast"),
+            proto: word("protocol"),
             scope: word("scope"),
             label: word("label"),
             metric: number("metric").and_then(|n| u32::try_from(n).ok()),
@@ -168,6 +178,6 @@ impl Address {
             flags: FLAGS.iter().filter(|f| flag(f)).map(|f| (*f).to_owned()).collect(),
             valid_s: number("valid_life_time").filter(|s| *s != FOREVER),
             preferred_s: number("preferred_life_time").filter(|s| *s != FOREVER),
-        }
+        })
     }
 }

@@ -15,6 +15,8 @@ pub struct Neighbour {
     pub lladdr: Option<String>,
     /// Usually one of `REACHABLE`, `STALE`, `DELAY`, `PROBE`, `FAILED`, `INCOMPLETE`, `PERMANENT`, `NOARP`, `NONE`.
     pub states: Vec<String>,
+    /// Who made it, when a routing daemon says so.
+    pub proto: Option<String>,
     pub proxy: bool,
     pub router: bool,
     pub extern_learn: bool,
@@ -71,9 +73,7 @@ fn neighbour(line: Line<'_>) -> Result<Neighbour, ParseError> {
             "managed" => found.managed = true,
             "ref" => found.refcount = Some(words.number(word)?),
             "probes" => found.probes = Some(words.number(word)?),
-            "proto" => {
-                words.value(word)?;
-            }
+            "proto" => found.proto = Some(words.text(word)?),
             "used" => {
                 let ages = words.value(word)?;
                 // iproute2 6.1 leaves out the blank: `used 2/2/4probes 0`.
@@ -105,6 +105,7 @@ struct RawNeighbour {
     lladdr: Option<String>,
     #[serde(default)]
     state: Vec<String>,
+    protocol: Option<String>,
     // Flags are keys with the value `null`, so what counts is that the key is there.
     #[serde(default)]
     proxy: Present,
@@ -140,6 +141,7 @@ impl RawNeighbour {
             dev: self.dev,
             lladdr: self.lladdr,
             states: self.state,
+            proto: self.protocol,
             proxy: self.proxy.0,
             router: self.router.0,
             extern_learn: self.extern_learn.0,

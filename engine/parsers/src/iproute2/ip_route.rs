@@ -56,6 +56,9 @@ pub struct NextHop {
     pub onlink: bool,
     /// `linkdown`, `dead`, ...
     pub flags: Vec<String>,
+    /// Encapsulation of this path, as printed.
+    pub encap: Option<String>,
+    pub realm: Option<String>,
 }
 
 const KINDS: &[&str] = &[
@@ -193,7 +196,7 @@ fn attribute(route: &mut Route, word: &str, words: &mut Words<'_>) -> Result<(),
         "pref" => route.pref = Some(words.text(word)?),
         "expires" => route.expires_s = Some(seconds(words)?),
         "mtu" => {
-            if words.take("lock") {
+            if words.accept("lock") {
                 route.options.insert("mtu_lock".into(), "true".into());
             }
             route.mtu = Some(words.number(word)?);
@@ -217,7 +220,7 @@ fn attribute(route: &mut Route, word: &str, words: &mut Words<'_>) -> Result<(),
         }
         _ if FLAGS.contains(&word) => route.flags.push(word.to_owned()),
         _ if OPTIONS.contains(&word) => {
-            words.take("lock");
+            words.accept("lock");
             let value = words.text(word)?;
             route.options.insert(word.to_owned(), value);
         }
@@ -232,12 +235,8 @@ fn hop_attribute(hop: &mut NextHop, word: &str, words: &mut Words<'_>) -> Result
         "dev" => hop.dev = Some(words.text(word)?),
         "weight" => hop.weight = Some(words.number(word)?),
         "onlink" => hop.onlink = true,
-        "encap" => {
-            encap(words);
-        }
-        "realm" | "realms" => {
-            words.value(word)?;
-        }
+        "encap" => hop.encap = Some(encap(words)),
+        "realm" | "realms" => hop.realm = Some(words.text(word)?),
         "\\" => {}
         _ if FLAGS.contains(&word) => hop.flags.push(word.to_owned()),
         _ => return Err(words.unknown(word, "an attribute of a next hop")),
@@ -247,8 +246,8 @@ fn hop_attribute(hop: &mut NextHop, word: &str, words: &mut Words<'_>) -> Result
 
 /// `via 10.0.0.1`, or with the family when it differs from the route's: `via inet6 fe80::1`.
 fn gateway(words: &mut Words<'_>) -> Result<String, ParseError> {
-    if !words.take("inet6") {
-        words.take("inet");
+    if !words.accept("inet6") {
+        words.accept("inet");
     }
     words.text("via")
 }
@@ -322,6 +321,8 @@ struct RawHop {
     weight: Option<u32>,
     #[serde(default)]
     flags: Vec<String>,
+    encap: Option<Value>,
+    realm: Option<Value>,
 }
 
 impl RawRoute {
@@ -382,6 +383,8 @@ impl RawHop {
             weight: self.weight,
             onlink,
             flags,
+            encap: self.encap.as_ref().and_then(json_word),
+            realm: self.realm.as_ref().and_then(json_word),
         }
     }
 }

@@ -121,7 +121,7 @@ fn from_json(mut raw: Map<String, Value>) -> Result<Rule, ParseError> {
     };
     let mut found = Rule {
         priority,
-        from: prefix(word("src"), word("srclen")).unwrap_or_default(),
+        from: prefix(word("src"), word("srclen")).unwrap_or_else(|| "all".into()),
         to: prefix(word("dst"), word("dstlen")),
         iif: word("iif"),
         oif: word("oif"),

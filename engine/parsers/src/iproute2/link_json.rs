@@ -8,22 +8,16 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 pub(crate) fn read(text: &str) -> Result<Vec<(Link, Vec<Address>)>, ParseError> {
+    let raw: Vec<Map<String, Value>> = json(text, "the devices of `ip -j link` or `ip -j addr`")?;
     // With a filter, some versions print `{}` for each device that was filtered out.
-    let raw: Vec<Slot> = json(text, "the devices of `ip -j link` or `ip -j addr`")?;
-    Ok(raw
-        .into_iter()
-        .filter_map(|slot| match slot {
-            Slot::Link(raw) => Some(raw.typed()),
-            Slot::Nothing {} => None,
-        })
-        .collect())
+    raw.into_iter().filter(|map| !map.is_empty()).map(device).collect()
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Slot {
-    Link(Box<RawLink>),
-    Nothing {},
+fn device(map: Map<String, Value>) -> Result<(Link, Vec<Address>), ParseError> {
+    let name = map.get("ifname").and_then(json_word).unwrap_or_default();
+    let raw: RawLink = serde_json::from_value(Value::Object(map))
+        .map_err(|e| ParseError::new(1, name, format!("a device of `ip -j link` ({e})")))?;
+    raw.typed()
 }
 
 #[derive(Deserialize)]
@@ -90,7 +84,7 @@ struct RawSent {
 }
 
 impl RawLink {
-    fn typed(self) -> (Link, Vec<Address>) {
+    fn typed(self) -> Result<(Link, Vec<Address>), ParseError> {
         let info = self.linkinfo.unwrap_or_default();
         let kind = info.info_kind.as_deref();
         let data = info.info_data;
@@ -127,7 +121,12 @@ impl RawLink {
             (_, Some(data)) if !data.is_empty() => link.details.push(Value::Object(data).to_string()),
             _ => {}
         }
-        (link, self.addr_info.iter().map(Address::from_json).collect())
+        let addresses = self
+            .addr_info
+            .iter()
+            .map(Address::from_json)
+            .collect::<Result<_, _>>()?;
+        Ok((link, addresses))
     }
 }
 

@@ -128,8 +128,8 @@ fn passed_over(word: &str, words: &mut Words<'_>) -> Result<(), ParseError> {
             words.value(word).map(drop)
         }
         "link_netns_immutable" | "netns-immutable" => {
-            words.take("on");
-            words.take("off");
+            words.accept("on");
+            words.accept("off");
             Ok(())
         }
         _ => Err(words.unknown(word, "a property of a device")),

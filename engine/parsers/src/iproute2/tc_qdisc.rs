@@ -41,7 +41,7 @@ pub fn parse(text: &str) -> Result<Vec<Qdisc>, ParseError> {
     let text = clean(text);
     if is_json(&text) {
         let raw: Vec<Map<String, Value>> = json(&text, "the queues of `tc -j qdisc`")?;
-        return Ok(raw.iter().filter(|map| !map.is_empty()).map(from_json).collect());
+        return raw.iter().filter(|map| !map.is_empty()).map(from_json).collect();
     }
     let mut qdiscs: Vec<Qdisc> = Vec::new();
     for line in lines(&text) {
@@ -117,17 +117,23 @@ fn setting(
     Ok(())
 }
 
-fn from_json(raw: &Map<String, Value>) -> Qdisc {
+fn from_json(raw: &Map<String, Value>) -> Result<Qdisc, ParseError> {
     let word = |key: &str| raw.get(key).and_then(Value::as_str).map(str::to_owned);
     let nothing = Map::new();
     let options = raw.get("options").and_then(Value::as_object).unwrap_or(&nothing);
     let number = |key: &str| options.get(key).and_then(Value::as_f64);
     let inner = |key: &str, part: &str| options.get(key).and_then(|v| v.get(part)).and_then(Value::as_f64);
-    let kind = word("kind").unwrap_or_default();
+    let (Some(kind), Some(handle)) = (word("kind"), word("handle")) else {
+        return Err(ParseError::new(
+            1,
+            Value::Object(raw.clone()).to_string(),
+            "`kind` and `handle`",
+        ));
+    };
     // netem gives its rate as an object, in bytes per second like TBF.
     let rate = number("rate").or_else(|| inner("rate", "rate"));
-    Qdisc {
-        handle: word("handle").unwrap_or_default(),
+    Ok(Qdisc {
+        handle,
         dev: word("dev"),
         parent: word("parent").or_else(|| raw.contains_key("root").then(|| "root".to_owned())),
         refcnt: raw
@@ -148,5 +154,5 @@ fn from_json(raw: &Map<String, Value>) -> Qdisc {
         stats: TrafficStats::from_json(raw),
         details: Vec::new(),
         kind,
-    }
+    })
 }

@@ -86,41 +86,46 @@ fn every_parser_has_fixtures_and_every_file_has_a_place() {
                 _ => wrong.push(format!("{}/{file}: belongs to no `.out`", parser.name)),
             }
         }
+        let mut seen = BTreeSet::new();
         for case in cases {
-            wrong.extend(origin_faults(parser, &folder, case));
+            let origin = origin(&folder, case);
+            wrong.extend(origin_faults(parser, case, &origin));
+            seen.extend(origin.get("version").cloned());
+        }
+        for version in parser.versions.iter().filter(|v| !seen.contains(**v)) {
+            wrong.push(format!("{}: no fixture of `{version}`", parser.name));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// What is wrong with the `.toml` of a case. Its lines are `key = "value"`, no more TOML than that.
-fn origin_faults(parser: &Parser, folder: &Path, case: &str) -> Vec<String> {
+/// The `.toml` of a case. Its lines are `key = "value"`, no more TOML than that.
+fn origin(folder: &Path, case: &str) -> BTreeMap<String, String> {
     let text = std::fs::read_to_string(folder.join(format!("{case}.toml"))).unwrap_or_default();
-    let fields: BTreeMap<&str, &str> = text
-        .lines()
-        .filter_map(|line| line.split_once(" = "))
-        .map(|(key, value)| (key, value.trim_matches(['"', '\''])))
-        .collect();
-    let mut wrong = Vec::new();
-    let mut check = |holds: bool, what: String| {
-        if !holds {
-            wrong.push(format!("{}/{case}.toml: {what}", parser.name));
-        }
-    };
-    check(
-        fields.get("command").is_some_and(|c| !c.is_empty()),
-        "no `command`".into(),
-    );
-    check(
-        matches!(fields.get("origin"), Some(&"captured" | &"handmade")),
-        "`origin` is `captured` or `handmade`".into(),
-    );
-    let version = fields.get("version").copied().unwrap_or_default();
-    check(
-        parser.versions.contains(&version),
-        format!("`version` is one of {:?}, not `{version}`", parser.versions),
-    );
-    wrong
+    let fields = text.lines().filter_map(|line| line.split_once(" = "));
+    fields
+        .map(|(key, value)| (key.to_owned(), value.trim_matches(['"', '\'']).to_owned()))
+        .collect()
+}
+
+fn origin_faults(parser: &Parser, case: &str, fields: &BTreeMap<String, String>) -> Vec<String> {
+    let field = |key: &str| fields.get(key).map_or("", String::as_str);
+    let version = field("version");
+    let checks = [
+        (!field("command").is_empty(), "no `command`".to_owned()),
+        (
+            matches!(field("origin"), "captured" | "handmade"),
+            "`origin` is `captured` or `handmade`".to_owned(),
+        ),
+        (
+            parser.versions.contains(&version),
+            format!("`version` is one of {:?}, not `{version}`", parser.versions),
+        ),
+    ];
+    let faults = checks.into_iter().filter(|(holds, _)| !holds);
+    faults
+        .map(|(_, what)| format!("{}/{case}.toml: {what}", parser.name))
+        .collect()
 }
 
 /// Pairs `<case>.out` and `<case>-json.out` are the same moment in both forms: the values are the same, but for what

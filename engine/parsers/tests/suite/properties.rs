@@ -1,6 +1,7 @@
 //! What holds for any input: no panic, and no more time than the size asks for.
 
 use crate::fixtures::outputs;
+use cpu_time::ThreadTime;
 use proptest::prelude::*;
 use runbook_parsers::{Parser, parsers};
 use std::time::{Duration, Instant};
@@ -41,6 +42,28 @@ proptest! {
                 survives(parser, &mutated(text, other, &mut dice));
             }
         }
+    }
+}
+
+/// A longer search for the same, one parser after the other, over its fixtures as corpus: `FUZZ_SECONDS=60` spends that
+/// long on each. A panic names the seed; put what it made into the fixtures.
+#[test]
+fn fuzz_for_as_long_as_asked() {
+    let Some(seconds) = std::env::var("FUZZ_SECONDS").ok().and_then(|s| s.parse().ok()) else {
+        return;
+    };
+    for (parser, outputs) in all_outputs().iter().filter(|(_, outputs)| !outputs.is_empty()) {
+        let (start, mut seed) = (Instant::now(), 0u64);
+        while start.elapsed() < Duration::from_secs_f64(seconds) {
+            seed += 1;
+            let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            let (text, other) = (&outputs[dice.below(outputs.len())], &outputs[dice.below(outputs.len())]);
+            let text = mutated(text, other, &mut dice);
+            if std::panic::catch_unwind(|| survives(parser, &text)).is_err() {
+                panic!("{} with seed {seed}: {text:?}", parser.name);
+            }
+        }
+        println!("{}: {seed} inputs", parser.name);
     }
 }
 
@@ -95,23 +118,24 @@ fn mutated(text: &str, other: &str, dice: &mut Dice) -> String {
     chars.into_iter().collect()
 }
 
-/// Four times the size may take about four times the time; sixteen times would be quadratic. Measured as the best of
-/// several runs, and again before it counts as a failure: a busy machine is slow once, what is quadratic is slow always.
+/// Four times the size may take about four times the time; sixteen times would be quadratic. What counts is the time of
+/// this thread on a processor, the best of several runs, and again before it is a failure: a busy machine does not
+/// matter, a parser that is quadratic is slow always.
 #[test]
 fn time_grows_with_size() {
-    const SIZE: usize = 1 << 15;
+    const SIZE: usize = 1 << 14;
     let mut slow = Vec::new();
     for parser in parsers() {
         for (shape, unit) in shapes(parser) {
             let (small, large) = (repeated(&unit, SIZE), repeated(&unit, 4 * SIZE));
-            let growths = (0..8).map(|_| {
-                // What takes less than 10 ms says more about the machine than about the parser.
-                let long = best(parser, &large).saturating_sub(Duration::from_millis(10));
+            let growths = (0..5).map(|_| {
+                // What takes less than a millisecond says more about caches than about the parser.
+                let long = best(parser, &large).saturating_sub(Duration::from_millis(1));
                 long.as_secs_f64() / best(parser, &small).as_secs_f64().max(1e-6)
             });
             // Stops at the first that is fine.
-            let too_slow: Vec<f64> = growths.take_while(|growth| *growth > 9.0).collect();
-            if too_slow.len() == 8 {
+            let too_slow: Vec<f64> = growths.take_while(|growth| *growth > 7.0).collect();
+            if too_slow.len() == 5 {
                 slow.push(format!(
                     "{}: four times {shape} takes {too_slow:.1?} times as long",
                     parser.name
@@ -150,7 +174,7 @@ fn repeated(unit: &str, size: usize) -> String {
 
 fn best(parser: &Parser, text: &str) -> Duration {
     let runs = (0..2).map(|_| {
-        let start = Instant::now();
+        let start = ThreadTime::now();
         let result = (parser.parse)(text);
         let time = start.elapsed();
         drop(result);

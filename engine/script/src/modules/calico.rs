@@ -4,7 +4,7 @@ use crate::{
     host::{Hand, Result, to_script},
 };
 use ipnet::IpNet;
-use rhai::{CustomType, Dynamic, Engine, Map, NativeCallContext, TypeBuilder, plugin::*};
+use rhai::{Array, CustomType, Dynamic, Engine, Map, NativeCallContext, TypeBuilder, plugin::*};
 use runbook_calico as model;
 use runbook_core::EvidenceId;
 use serde::Serialize;
@@ -16,34 +16,45 @@ pub(crate) struct Cluster(Arc<Objects>);
 
 #[derive(Debug)]
 struct Objects {
-    nodes: Vec<model::node::Node>,
-    pools: Vec<model::pool::IpPool>,
-    peers: Vec<model::bgp::BgpPeer>,
-    filters: Vec<model::bgp::BgpFilter>,
-    bgp: Vec<model::bgp::BgpConfig>,
-    felix: serde_json::Value,
-    version: Option<model::version::Version>,
-    left_out: Vec<String>,
-    evidence: Evidence,
-}
-
-#[derive(Debug)]
-struct Evidence {
-    nodes: EvidenceId,
-    pools: EvidenceId,
-    peers: EvidenceId,
-    bgp: EvidenceId,
+    model: model::cluster::Cluster,
+    /// The lists as they came, for what is built on them.
+    lists: Vec<serde_json::Value>,
+    evidence: Vec<EvidenceId>,
 }
 
 impl CustomType for Cluster {
     fn build(mut builder: TypeBuilder<'_, Self>) {
         builder
             .with_name("cluster")
-            .with_get("nodes", |c: &mut Cluster| script(&c.0.nodes, &[c.0.evidence.nodes]))
-            .with_get("pools", |c: &mut Cluster| script(&c.0.pools, &[c.0.evidence.pools]))
-            .with_get("bgp_peers", |c: &mut Cluster| script(&c.0.peers, &[c.0.evidence.peers]))
-            .with_get("bgp_configs", |c: &mut Cluster| script(&c.0.bgp, &[c.0.evidence.bgp]))
-            .with_get("left_out", |c: &mut Cluster| script(&c.0.left_out, &[]));
+            .with_get("nodes", |c: &mut Cluster| {
+                script(&c.0.model.nodes, &[c.0.evidence_of("nodes")])
+            })
+            .with_get("pools", |c: &mut Cluster| {
+                script(&c.0.model.pools, &[c.0.evidence_of("ippools")])
+            })
+            .with_get("bgp_peers", |c: &mut Cluster| {
+                script(&c.0.model.bgp_peers, &[c.0.evidence_of("bgppeers")])
+            })
+            .with_get("bgp_configs", |c: &mut Cluster| {
+                script(&c.0.model.bgp_configs, &[c.0.evidence_of("bgpconfigurations")])
+            })
+            .with_get("datastore_ready", |c: &mut Cluster| {
+                script(&c.0.model.datastore_ready, &[])
+            })
+            .with_get("information", |c: &mut Cluster| {
+                let id = c.0.evidence_of("clusterinformations");
+                Ok::<_, Box<EvalAltResult>>(to_script(
+                    c.0.lists[c.0.index_of("clusterinformations")].clone(),
+                    false,
+                    &[id],
+                ))
+            })
+            .with_get("left_out", |c: &mut Cluster| {
+                script(
+                    &c.0.model.left_out.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                    &[],
+                )
+            });
     }
 }
 
@@ -67,82 +78,122 @@ const KINDS: [&str; 7] = [
     "clusterinformations",
 ];
 
-fn read_cluster(hand: &Hand) -> Result<Cluster> {
-    let questions = KINDS
+/// What a verdict needs besides. What is not installed is an empty list.
+const POLICY_KINDS: [&str; 15] = [
+    "namespaces",
+    "serviceaccounts",
+    "services",
+    "endpointslices",
+    "networkpolicies",
+    "caliconetworkpolicies",
+    "globalnetworkpolicies",
+    "tiers",
+    "networksets",
+    "globalnetworksets",
+    "hostendpoints",
+    "stagednetworkpolicies",
+    "stagedglobalnetworkpolicies",
+    "stagedkubernetesnetworkpolicies",
+    "clusternetworkpolicies",
+];
+
+/// Asks for complete lists in one batch.
+fn read_lists(hand: &Hand, kinds: &[&str]) -> Result<(Vec<serde_json::Value>, Vec<EvidenceId>)> {
+    let questions = kinds
         .iter()
         .map(|k| super::kube::list_question(hand, k, &Map::new()))
         .collect::<Result<Vec<_>>>()?;
     let answers = hand.ask(questions, false)?;
     let lists = answers
         .iter()
-        .zip(KINDS)
+        .zip(kinds)
         .map(|(e, kind)| Ok(super::kube::body(e, kind)?.unwrap_or_default()));
-    let lists = lists.collect::<Result<Vec<serde_json::Value>>>()?;
-    let [nodes, pools, felix, bgp, peers, filters, information] = &lists[..] else {
-        return Err(fail("lists are missing"));
-    };
-    let ids = facts::ids(&answers);
-    let mut left_out = vec![];
-    let version = model::object::items(information)
-        .iter()
-        .find_map(|i| i["spec"]["calicoVersion"].as_str())
-        .and_then(model::version::Version::parse);
-    let objects = Objects {
-        nodes: kept(model::object::read_list(nodes), &mut left_out),
-        pools: kept(model::object::read_list(pools), &mut left_out),
-        peers: kept(model::object::read_list(peers), &mut left_out),
-        filters: kept(model::object::read_list(filters), &mut left_out),
-        bgp: kept(model::object::read_list(bgp), &mut left_out),
-        felix: felix.clone(),
-        version,
-        left_out,
-        evidence: Evidence {
-            nodes: ids[0],
-            pools: ids[1],
-            bgp: ids[3],
-            peers: ids[4],
-        },
-    };
-    Ok(Cluster(Arc::new(objects)))
+    Ok((lists.collect::<Result<_>>()?, facts::ids(&answers)))
 }
 
-fn kept<T>(read: model::object::Read<T>, left_out: &mut Vec<String>) -> Vec<T> {
-    left_out.extend(read.left_out.iter().map(ToString::to_string));
-    read.items
+fn read_cluster(hand: &Hand) -> Result<Cluster> {
+    let (lists, evidence) = read_lists(hand, &KINDS)?;
+    let model = model::cluster::Cluster::load(&lists);
+    Ok(Cluster(Arc::new(Objects { model, lists, evidence })))
 }
 
 impl Objects {
+    fn index_of(&self, kind: &str) -> usize {
+        KINDS.iter().position(|k| *k == kind).unwrap_or_default()
+    }
+
+    fn evidence_of(&self, kind: &str) -> EvidenceId {
+        self.evidence[self.index_of(kind)]
+    }
+
     fn node(&self, name: &str) -> Result<&model::node::Node> {
-        let found = self.nodes.iter().find(|n| n.name == name);
-        found.ok_or_else(|| fail(format!("no node `{name}` in this cluster")))
+        self.model
+            .node(name)
+            .ok_or_else(|| fail(format!("no node `{name}` in this cluster")))
     }
 
     fn felix_of(&self, node: &str) -> Result<model::felix::FelixConfig> {
-        model::felix::FelixConfig::for_node(&self.felix, node).map_err(|e| fail(e.to_string()))
+        self.model.felix(node).map_err(|e| fail(e.to_string()))
     }
 
     fn sessions(&self, node: &str) -> Result<Vec<model::bgp::ExpectedSession>> {
-        let inputs = model::bgp::BgpInputs {
-            nodes: &self.nodes,
-            peers: &self.peers,
-            configs: &self.bgp,
-        };
+        let (nodes, peers, configs) = (&self.model.nodes, &self.model.bgp_peers, &self.model.bgp_configs);
+        let inputs = model::bgp::BgpInputs { nodes, peers, configs };
         Ok(model::bgp::expected_sessions(self.node(node)?, &inputs, false))
     }
 
     fn options(&self, node: &str) -> Result<model::path::PathOptions> {
         let felix = self.felix_of(node)?;
-        let encaps = model::path::EnabledEncaps::of(&self.pools, &felix);
-        let default = self.bgp.iter().find(|c| c.name == "default");
+        let encaps = model::path::EnabledEncaps::of(&self.model.pools, &felix);
         Ok(model::path::PathOptions {
-            bgp_program_cluster_routes: default.and_then(|c| c.program_cluster_routes),
-            version: self.version,
+            bgp_program_cluster_routes: self.model.bgp_config().and_then(|c| c.program_cluster_routes),
+            version: self.model.version,
             bird: None,
             host_mtu: None,
             encaps,
             felix,
         })
     }
+}
+
+/// The flow that a script describes.
+fn read_flow(flow: &Map) -> Result<model::policy::Flow> {
+    let text = |key: &str| flow.get(key).and_then(|v| v.clone().into_string().ok());
+    if let Some(key) = flow
+        .keys()
+        .find(|k| !["source", "destination", "protocol", "port"].contains(&k.as_str()))
+    {
+        return Err(fail(format!(
+            "a flow has no `{key}`; it has source, destination, protocol, port"
+        )));
+    }
+    let party = |key: &str| {
+        let named = text(key).ok_or_else(|| fail(format!("`{key}` of a flow is namespace/pod or an address")))?;
+        model::policy::Party::parse(&named)
+            .ok_or_else(|| fail(format!("`{named}` is neither namespace/pod nor an address")))
+    };
+    let protocol = text("protocol").unwrap_or_else(|| "tcp".into());
+    let known = model::policy::Protocol::parse(&protocol).ok_or_else(|| fail(format!("no protocol `{protocol}`")))?;
+    let port = flow.get("port").and_then(|p| u16::try_from(p.as_int().ok()?).ok());
+    Ok(model::policy::Flow::new(
+        party("source")?,
+        party("destination")?,
+        known,
+        port,
+    ))
+}
+
+/// The objects that a verdict about two pods needs: the cluster's, all policies, and those two pods.
+fn judge(hand: &Hand, cluster: &Cluster, pods: &[serde_json::Value], flow: &Map) -> Result<Dynamic> {
+    let (lists, mut evidence) = read_lists(hand, &POLICY_KINDS)?;
+    let pods = serde_json::json!({"kind": "PodList", "apiVersion": "v1", "items": pods});
+    let all = cluster.0.lists.iter().chain(&lists).chain([&pods]);
+    let (index, unread) = model::policy::PolicyIndex::new(&model::cluster::Cluster::load(all));
+    let verdict = index.verdict(&read_flow(flow)?, &model::policy::VerdictOptions::default());
+    evidence.extend(&cluster.0.evidence);
+    let mut value = serde_json::to_value(verdict).map_err(|e| fail(e.to_string()))?;
+    value["unread"] = unread.iter().map(ToString::to_string).collect();
+    Ok(to_script(value, true, &evidence))
 }
 
 fn address(text: &str) -> Result<IpAddr> {
@@ -162,7 +213,7 @@ fn prefix(text: &str) -> Result<IpNet> {
 pub(crate) mod calico {
     /// Returns the objects that decide how the network should look: nodes, pools, Felix and BGP configuration.
     ///
-    /// Shape: an object with `nodes`, `pools`, `bgp_peers`, `bgp_configs`, `left_out` (objects the model cannot read, in
+    /// Shape: an object with `nodes`, `pools`, `bgp_peers`, `bgp_configs`, `datastore_ready`, `information`, `left_out` (objects the model cannot read, in
     /// words). Source: lists of the API, in one batch. Effect: read. Errors: no Calico, unreachable, denied.
     /// ```rhai
     /// let c = calico::cluster();
@@ -181,8 +232,8 @@ pub(crate) mod calico {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn pool_of(cluster: Cluster, address: &str) -> Result<Dynamic> {
-        let found = model::pool::pool_for(&cluster.0.pools, super::address(address)?);
-        script(&found, &[cluster.0.evidence.pools])
+        let found = model::pool::pool_for(&cluster.0.model.pools, super::address(address)?);
+        script(&found, &[cluster.0.evidence_of("ippools")])
     }
 
     /// Returns the block that an address belongs to, or `()` outside of all pools.
@@ -194,10 +245,10 @@ pub(crate) mod calico {
     #[rhai_fn(return_raw)]
     pub fn block_of(cluster: Cluster, address: &str) -> Result<Dynamic> {
         let address = super::address(address)?;
-        let pool = model::pool::pool_for(&cluster.0.pools, address);
+        let pool = model::pool::pool_for(&cluster.0.model.pools, address);
         let cidr = pool.and_then(|p| model::pool::block_cidr_of(address, p));
         let block = cidr.map(|c| serde_json::json!({"cidr": c, "object": model::names::block_name(c)}));
-        script(&block, &[cluster.0.evidence.pools])
+        script(&block, &[cluster.0.evidence_of("ippools")])
     }
 
     /// Returns a block as the model reads it: who owns it and which addresses are given out; `()` if there is none.
@@ -211,7 +262,7 @@ pub(crate) mod calico {
     pub fn block(cx: NativeCallContext<'_>, cluster: Cluster, address: &str) -> Result<Dynamic> {
         let hand = Hand::of(&cx)?;
         let wanted = super::address(address)?;
-        let pool = model::pool::pool_for(&cluster.0.pools, wanted);
+        let pool = model::pool::pool_for(&cluster.0.model.pools, wanted);
         let Some(cidr) = pool.and_then(|p| model::pool::block_cidr_of(wanted, p)) else {
             return Ok(Dynamic::UNIT);
         };
@@ -249,11 +300,14 @@ pub(crate) mod calico {
         let objects = &cluster.0;
         let wanted = super::address(address)?;
         let outside = || fail(format!("`{address}` is in no IP pool"));
-        let pool = model::pool::pool_for(&objects.pools, wanted).ok_or_else(outside)?;
+        let pool = model::pool::pool_for(&objects.model.pools, wanted).ok_or_else(outside)?;
         let block = model::pool::block_cidr_of(wanted, pool).ok_or_else(outside)?;
         let (source, destination) = (objects.node(from)?, objects.node(to)?);
         let expected = model::path::expected(source, destination, block, pool, &objects.options(from)?);
-        script(&expected, &[objects.evidence.nodes, objects.evidence.pools])
+        script(
+            &expected,
+            &[objects.evidence_of("nodes"), objects.evidence_of("ippools")],
+        )
     }
 
     /// Returns Felix's configuration on a node: `node.<name>` over `default` over the built-in defaults.
@@ -264,7 +318,10 @@ pub(crate) mod calico {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn felix(cluster: Cluster, node: &str) -> Result<Dynamic> {
-        script(&cluster.0.felix_of(node)?, &[cluster.0.evidence.nodes])
+        script(
+            &cluster.0.felix_of(node)?,
+            &[cluster.0.evidence_of("felixconfigurations")],
+        )
     }
 
     /// Returns the overlaps of pools with each other, with nodes' addresses and with Service ranges.
@@ -284,8 +341,11 @@ pub(crate) mod calico {
             .filter_map(|r| r.as_str())
             .map(prefix);
         let ranges = ranges.collect::<Result<Vec<IpNet>>>()?;
-        let found = model::pool::overlaps(&cluster.0.pools, &cluster.0.nodes, &ranges);
-        script(&found, &[cluster.0.evidence.pools, cluster.0.evidence.nodes])
+        let found = model::pool::overlaps(&cluster.0.model.pools, &cluster.0.model.nodes, &ranges);
+        script(
+            &found,
+            &[cluster.0.evidence_of("ippools"), cluster.0.evidence_of("nodes")],
+        )
     }
 
     /// Returns the BGP sessions that BIRD on a node should have.
@@ -308,7 +368,11 @@ pub(crate) mod calico {
         Ok(to_script(
             listed.into(),
             true,
-            &[objects.evidence.nodes, objects.evidence.peers, objects.evidence.bgp],
+            &[
+                objects.evidence_of("nodes"),
+                objects.evidence_of("bgppeers"),
+                objects.evidence_of("bgpconfigurations"),
+            ],
         ))
     }
 
@@ -340,8 +404,8 @@ pub(crate) mod calico {
         let sessions = objects.sessions(node)?;
         let found = sessions.iter().find(|s| s.name == session);
         let found = found.ok_or_else(|| fail(format!("node `{node}` has no session `{session}`")))?;
-        let default = objects.bgp.iter().find(|c| c.name == "default");
-        let (pools, filters) = (&objects.pools, &objects.filters);
+        let default = objects.model.bgp_config();
+        let (pools, filters) = (&objects.model.pools, &objects.model.bgp_filters);
         let origin = model::bgp::Origin::Local;
         let verdict = model::bgp::export_verdict(
             super::prefix(prefix)?,
@@ -352,7 +416,47 @@ pub(crate) mod calico {
             filters,
             default,
         );
-        script(&verdict, &[objects.evidence.pools, evidence.id])
+        script(&verdict, &[objects.evidence_of("ippools"), evidence.id])
+    }
+
+    /// Returns what policy does with a flow between two pods, and by which rule of which policy.
+    ///
+    /// `flow`: `#{ source, destination, protocol, port }`, ends as `namespace/pod`; `pods`: the objects of those pods. Shape:
+    /// `#{ decision: "Allow"|"Deny"|"Unknown", deciding: #{ element, tier, kind, namespace, name, sentence, .. }, reason, parts,
+    /// changes, unread, .. }`. Source: every policy, tier and set of the cluster, in one batch. Effect: read. Errors: denied.
+    /// ```rhai
+    /// let pods = [kube::get("pods", "shop", "frontend-6d4cf56db6-x7k2p"), kube::get("pods", "shop", "catalog-7c9d8b6f5d-abx4k")];
+    /// let flow = #{ source: "shop/frontend-6d4cf56db6-x7k2p", destination: "shop/catalog-7c9d8b6f5d-abx4k", port: 8080 };
+    /// assert(calico::verdict(calico::cluster(), pods, flow).decision == "Allow");
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn verdict(cx: NativeCallContext<'_>, cluster: Cluster, pods: Array, flow: Map) -> Result<Dynamic> {
+        let pods = pods
+            .iter()
+            .map(from_dynamic)
+            .collect::<std::result::Result<Vec<_>, _>>()
+            .map_err(fail)?;
+        judge(&Hand::of(&cx)?, &cluster, &pods, &flow)
+    }
+
+    /// Returns the end of calico-node's log, read: what Felix, confd, the startup and the API clients wrote.
+    ///
+    /// `pod` is `namespace/name` of the agent's pod. Shape: `#{ entries: [#{ time, level, component, file, message, fields, .. }],
+    /// unparsed }`. Source: the pod's log. Effect: read. Errors: unreachable, denied.
+    /// ```rhai
+    /// let agent = kube::list("pods", #{ labels: "k8s-app=calico-node" })[0].metadata;
+    /// assert(calico::agent_log(`${agent.namespace}/${agent.name}`, 50).entries.len() > 0);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn agent_log(cx: NativeCallContext<'_>, pod: &str, tail_lines: i64) -> Result<Dynamic> {
+        let hand = Hand::of(&cx)?;
+        let evidence = super::super::kube::log(&hand, pod, "calico-node", tail_lines)?;
+        let target = evidence.question.target();
+        let body = evidence
+            .answer
+            .body()
+            .map_err(|f| crate::host::unanswered("the log", &target, &f))?;
+        facts::read("felix_log", &body.text(), &evidence)
     }
 
     /// Returns the name of the host end of a pod's link.

@@ -189,6 +189,14 @@ pub(super) fn items(evidence: &Arc<Evidence>, kind: &str) -> Result<Dynamic> {
     ))
 }
 
+/// Asks for the last lines of a container's log.
+pub(super) fn log(hand: &Hand, pod: &str, container: &str, tail_lines: i64) -> Result<Arc<Evidence>> {
+    let mut pod = super::pod::reference(pod)?;
+    pod.container = Some(container.into()).filter(|c: &String| !c.is_empty());
+    let tail_lines = u32::try_from(tail_lines).unwrap_or(0).clamp(1, 100_000);
+    hand.ask_one(Question::Logs(LogQuestion { pod, tail_lines }))
+}
+
 /// Objects of the Kubernetes API, as the API server gives them. A field that an object leaves out is `()`.
 #[export_module]
 pub(crate) mod kube {
@@ -276,14 +284,7 @@ pub(crate) mod kube {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn logs(cx: NativeCallContext<'_>, pod: &str, container: &str, tail_lines: i64) -> Result<String> {
-        let hand = Hand::of(&cx)?;
-        let mut reference = super::super::pod::reference(pod)?;
-        reference.container = Some(container.into()).filter(|c: &String| !c.is_empty());
-        let tail_lines = u32::try_from(tail_lines).unwrap_or(0).clamp(1, 100_000);
-        let evidence = hand.ask_one(Question::Logs(LogQuestion {
-            pod: reference,
-            tail_lines,
-        }))?;
+        let evidence = super::log(&Hand::of(&cx)?, pod, container, tail_lines)?;
         let target = evidence.question.target();
         let body = evidence.answer.body().map_err(|f| unanswered("the log", &target, &f))?;
         Ok(body.text().into_owned())

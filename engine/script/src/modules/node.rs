@@ -2,10 +2,10 @@ use crate::firewall::{self, Hook, Packet};
 use crate::{
     data::{fail, from_dynamic},
     facts::{self, Exit, Fact},
-    host::{Hand, Result, to_script},
+    host::{Hand, Result, to_script, unanswered},
 };
 use rhai::{Array, Dynamic, Map, NativeCallContext, plugin::*};
-use runbook_core::{Answer, Effect, Outcome, Output, Question, Raw, Target, Via};
+use runbook_core::{Answer, Effect, EvidenceId, Failure, Outcome, Output, Question, Raw, Target, Via};
 use runbook_parsers::netfilter::{iptables_save, nft_ruleset};
 use serde_json::Value;
 use std::net::IpAddr;
@@ -402,30 +402,54 @@ fn read_packet(map: &Map) -> Result<Packet> {
 /// Both backends; each dump is asked once in a run and parsed here without going through script values.
 fn drops(hand: &Hand, target: Target, packet: &Packet) -> Result<Dynamic> {
     let fact = |name: &str| facts::by_name(name).ok_or_else(|| fail(format!("no fact `{name}`")));
-    let answers = hand.ask(
-        vec![
-            fact("iptables")?.question(target.clone()),
-            fact("nft")?.question(target),
-        ],
-        false,
-    )?;
+    let (iptables, nft) = (
+        fact("iptables")?.question(target.clone()),
+        fact("nft")?.question(target.clone()),
+    );
+    let answers = hand.ask(vec![iptables, nft], false)?;
     let [iptables, nft] = &answers[..] else {
         return Err(fail("the world gave no answer"));
     };
-    let text = facts::said(iptables, "the iptables rules", Exit::Fails)?;
-    let dump = iptables_save::parse(&text)
-        .map_err(|e| fail(format!("`iptables-save -c`: {e} (raw output: {})", iptables.id)))?;
-    let mut found = firewall::iptables_drops(&dump, packet);
     let mut evidence = vec![iptables.id];
-    // Without the tool there are no nftables rules of a firewall either, as far as this node can tell.
-    if let Ok(text) = facts::said(nft, "the nftables rules", Exit::Fails) {
-        let ruleset =
-            nft_ruleset::parse(&text).map_err(|e| fail(format!("`nft list ruleset`: {e} (raw output: {})", nft.id)))?;
-        found.extend(firewall::nft_drops(&ruleset, packet));
-        evidence.push(nft.id);
+    let text = facts::said(iptables, "the iptables rules", Exit::Fails)?;
+    let dump = iptables_save::parse(&text);
+    let dump = dump.map_err(|e| fail(format!("`iptables-save -c`: {e} (raw output: {})", iptables.id)))?;
+    let mut found = firewall::iptables_drops(&dump, packet);
+    match nft.answer.output() {
+        // A node without the tool has no nftables rules of its own, as far as it can tell.
+        Err(Failure::ToolMissing(_)) => {}
+        Ok(_) => {
+            let text = facts::said(nft, "the nftables rules", Exit::Fails)?;
+            let ruleset = nft_ruleset::parse(&text);
+            let ruleset = ruleset.map_err(|e| fail(format!("`nft list ruleset`: {e} (raw output: {})", nft.id)))?;
+            found.extend(firewall::nft_drops(&ruleset, packet));
+            evidence.push(nft.id);
+        }
+        Err(failure) => match only_managed_tables(hand, target.clone())? {
+            Some(id) => evidence.push(id),
+            // What iptables says is still true; that there is nothing else is not known.
+            None if found.is_empty() => return Err(unanswered("the nftables rules", &target, &failure)),
+            None => {}
+        },
     }
     let found = serde_json::to_value(found).map_err(|e| fail(e.to_string()))?;
     Ok(to_script(found, true, &evidence))
+}
+
+/// Where the rules cannot be had, the list of tables may say that there are none but those of Calico and kube-proxy.
+fn only_managed_tables(hand: &Hand, target: Target) -> Result<Option<EvidenceId>> {
+    let argv = ["nft", "list", "tables"].map(String::from).to_vec();
+    let timeout = std::time::Duration::from_secs(10);
+    let evidence = hand.ask_one(facts::command(target, vec![argv], Effect::Read, timeout))?;
+    let Ok(output) = evidence.answer.output() else {
+        return Ok(None);
+    };
+    let text = output.stdout.text();
+    let managed = |line: &str| match line.split_whitespace().collect::<Vec<_>>()[..] {
+        ["table", family, name] => firewall::is_managed_table(family, name),
+        _ => false,
+    };
+    Ok((output.exit == 0 && text.lines().filter(|l| !l.trim().is_empty()).all(managed)).then_some(evidence.id))
 }
 
 /// The route towards an address, computed from the routes and kept as evidence of its own.

@@ -1,0 +1,182 @@
+use std::{collections::BTreeMap, net::IpAddr};
+
+use ipnet::IpNet;
+use serde::Serialize;
+
+use super::capacity::pool_capacity;
+use crate::{
+    cluster::Cluster,
+    labels::NAME,
+    names::nth_address,
+    pool::{AllowedUse, Block, Eligibility, IpPool, PoolRequest, eligible_pools},
+};
+
+/// What IPAM would do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Outcome {
+    /// From a block that the node has.
+    OwnBlock {
+        pool: String,
+        block: IpNet,
+        address: Option<IpAddr>,
+    },
+    /// The node claims a new block.
+    NewBlock { pool: String, blocks_free: u128 },
+    /// No block is free: an address of another node's.
+    Borrow {
+        pool: String,
+        block: IpNet,
+        owner: Option<String>,
+    },
+    /// CNI's ADD fails.
+    Refused { conclusion: &'static str, sentence: String },
+}
+
+/// The choice and what led to it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Choice {
+    pub node: String,
+    pub pools: Vec<Eligibility>,
+    pub own_blocks: usize,
+    pub block_limit: u32,
+    #[serde(flatten)]
+    pub outcome: Outcome,
+}
+
+/// Returns where the next address of a pod on `node` in `namespace` comes from, or why there is none.
+///
+/// `requested` are pools of the pod's or the namespace's annotation, names or CIDRs.
+pub fn choose(cluster: &Cluster, node: &str, namespace: Option<&str>, requested: &[&str], ipv6: bool) -> Choice {
+    let config = cluster.ipam_config.clone().unwrap_or_default();
+    let namespace_labels = namespace.map(|name| {
+        let found = cluster.namespaces.iter().find(|namespace| namespace.meta.name == name);
+        let mut labels: BTreeMap<String, String> = found.map(|found| found.meta.labels.clone()).unwrap_or_default();
+        labels.insert(NAME.to_owned(), name.to_owned());
+        labels
+    });
+    let request = PoolRequest {
+        node_labels: cluster.node(node).map(|node| node.labels.clone()).unwrap_or_default(),
+        namespace_labels,
+        requested: requested.to_vec(),
+        usage: Some(AllowedUse::Workload),
+        ipv6,
+    };
+    let pools = eligible_pools(&cluster.pools, &request);
+    let live = || cluster.blocks.iter().filter(|block| !block.deleted);
+    let own_blocks = live().filter(|block| block.node() == Some(node)).count();
+    let outcome = outcome(cluster, node, requested, &pools, own_blocks);
+    Choice {
+        node: node.to_owned(),
+        pools,
+        own_blocks,
+        block_limit: config.max_blocks_per_host,
+        outcome,
+    }
+}
+
+fn refused(conclusion: &'static str, sentence: String) -> Outcome {
+    Outcome::Refused { conclusion, sentence }
+}
+
+fn outcome(cluster: &Cluster, node: &str, requested: &[&str], answers: &[Eligibility], own_blocks: usize) -> Outcome {
+    let config = cluster.ipam_config.clone().unwrap_or_default();
+    let unknown = |wanted: &&&str| {
+        !cluster
+            .pools
+            .iter()
+            .any(|pool| pool.name == **wanted || pool.cidr.to_string() == **wanted)
+    };
+    if let Some(wanted) = requested.iter().find(unknown) {
+        return refused(
+            "IPAM-NO-POOL-FOR-NODE",
+            format!("pool `{wanted}` that was asked for does not exist"),
+        );
+    }
+    let eligible: Vec<&IpPool> = cluster
+        .pools
+        .iter()
+        .zip(answers)
+        .filter(|(_, answer)| answer.eligible)
+        .map(|(pool, _)| pool)
+        .collect();
+    if eligible.is_empty() {
+        let reasons: Vec<String> = answers
+            .iter()
+            .map(|answer| format!("pool `{}` {}", answer.pool, answer.rejected_because.join(" and ")))
+            .collect();
+        let reasons = if reasons.is_empty() {
+            "there is no pool".to_owned()
+        } else {
+            reasons.join("; ")
+        };
+        return refused(
+            "IPAM-NO-POOL-FOR-NODE",
+            format!("no pool is left for node `{node}`: {reasons}"),
+        );
+    }
+    let reserved = |address: IpAddr| {
+        cluster
+            .reservations
+            .iter()
+            .flat_map(|reservation| &reservation.cidrs)
+            .any(|net| net.contains(&address))
+    };
+    let free_in = |block: &Block| {
+        let free = block
+            .unallocated
+            .iter()
+            .filter_map(|ordinal| u64::try_from(*ordinal).ok());
+        free.filter_map(|ordinal| nth_address(block.cidr, ordinal))
+            .find(|address| !reserved(*address))
+    };
+    let in_pool = |block: &Block| eligible.iter().find(|pool| pool.cidr.contains(&block.cidr)).copied();
+    let live: Vec<&Block> = cluster
+        .blocks
+        .iter()
+        .filter(|block| !block.deleted && in_pool(block).is_some())
+        .collect();
+    let with_room = |block: &&&Block| free_in(block).is_some();
+    let pool_name = |block: &Block| in_pool(block).map(|pool| pool.name.clone()).unwrap_or_default();
+    if let Some(block) = live.iter().filter(|block| block.node() == Some(node)).find(with_room) {
+        return Outcome::OwnBlock {
+            pool: pool_name(block),
+            block: block.cidr,
+            address: free_in(block),
+        };
+    }
+    if own_blocks as u64 >= u64::from(config.max_blocks_per_host) {
+        return refused(
+            "IPAM-BLOCK-LIMIT",
+            format!(
+                "node `{node}` has {own_blocks} blocks without a free address, and may have {}",
+                config.max_blocks_per_host
+            ),
+        );
+    }
+    let capacity = pool_capacity(&cluster.pools, &cluster.blocks, &cluster.reservations);
+    let room = capacity
+        .iter()
+        .find(|pool| eligible.iter().any(|one| one.name == pool.pool) && pool.blocks_free > 0);
+    if let Some(pool) = room.filter(|_| config.auto_allocate_blocks) {
+        return Outcome::NewBlock {
+            pool: pool.pool.clone(),
+            blocks_free: pool.blocks_free,
+        };
+    }
+    let names: Vec<String> = eligible.iter().map(|pool| format!("`{}`", pool.name)).collect();
+    let names = names.join(", ");
+    let lender = live.iter().find(with_room);
+    match lender {
+        Some(_) if config.strict_affinity => refused(
+            "IPAM-STRICT-NO-BLOCK",
+            format!("no block is free in {names}, and strict affinity keeps node `{node}` out of other nodes' blocks"),
+        ),
+        Some(block) => Outcome::Borrow {
+            pool: pool_name(block),
+            block: block.cidr,
+            owner: block.node().map(str::to_owned),
+        },
+        None => refused("IPAM-POOL-EXHAUSTED", format!("no address is free in {names}")),
+    }
+}

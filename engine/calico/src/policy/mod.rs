@@ -1,0 +1,51 @@
+//! Which flows policy lets pass, and why.
+//!
+//! Kubernetes, Calico and admin policies become one form ([`Policy`]); [`PolicyIndex`] finds those
+//! that apply to an endpoint and walks them as Felix does. What cannot be known is `Unknown` with
+//! its reason, never a guess.
+
+mod admin;
+mod calico;
+mod change;
+mod flow;
+mod host;
+mod index;
+mod kubernetes;
+mod matching;
+mod objects;
+mod types;
+mod verdict;
+mod walk;
+mod why;
+mod words;
+
+use serde_json::Value;
+
+pub use flow::{Flow, Party};
+pub use index::PolicyIndex;
+pub use objects::{EndpointSlice, HostEndpoint, NetworkSet, Service, Tier};
+pub use types::{Action, Entity, Icmp, Policy, Port, Protocol, Rule, ServiceMatch};
+pub use verdict::{Decided, Deciding, Decision, Part, PartKind, Verdict, VerdictOptions};
+pub use walk::{Element, PolicyStep, RuleStep, StepResult, TierStep};
+pub use why::{WhyPolicy, why_policy};
+
+use crate::{
+    names::PolicyKind,
+    object::{Meta, ObjectError},
+};
+
+/// Reads a policy object of any kind.
+pub fn read_policy(meta: &Meta, value: &Value, kind: PolicyKind) -> Result<Policy, ObjectError> {
+    match kind {
+        PolicyKind::KubernetesNetworkPolicy | PolicyKind::StagedKubernetesNetworkPolicy => {
+            kubernetes::read(meta, value, kind)
+        }
+        PolicyKind::ClusterNetworkPolicy | PolicyKind::AdminNetworkPolicy | PolicyKind::BaselineAdminNetworkPolicy => {
+            admin::read(meta, value, kind)
+        }
+        _ => calico::read(meta, value, kind),
+    }
+}
+
+#[cfg(test)]
+mod tests;

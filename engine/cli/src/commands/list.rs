@@ -1,0 +1,85 @@
+use crate::{
+    Cli,
+    code::Code,
+    errors::CliError,
+    flags::{ListFlags, Output},
+    load, load_source,
+    text::{self, Style, clean, clean_line, table},
+};
+use runbook_script::{Origin, Param, Runbook, Source};
+use serde_json::{Value, json};
+
+pub(crate) fn list(cli: &Cli, flags: &ListFlags) -> Result<Code, CliError> {
+    let sources = cli.library.runbooks();
+    let loaded: Vec<(Source, Result<Runbook, CliError>)> =
+        sources.into_iter().map(|s| (s.clone(), load_source(&cli.library, &s).map(|l| l.runbook))).collect();
+    let summary = |runbook: &Result<Runbook, CliError>| match runbook {
+        Ok(runbook) => runbook.summary().to_string(),
+        Err(_) => "does not load: `runbook check` says why".into(),
+    };
+    let text = match flags.output {
+        Output::Text if loaded.is_empty() => "no runbooks\n".into(),
+        Output::Text => {
+            let style = Style::stdout(cli.colour);
+            table(style, loaded.iter().map(|(s, r)| vec![s.name.clone(), summary(r), place(s)]))
+        }
+        Output::Json | Output::Ndjson => {
+            let entry = |(s, r): &(Source, Result<Runbook, CliError>)| {
+                let params = r.as_ref().map(|r| json!(r.params)).unwrap_or_default();
+                json!({"name": s.name, "summary": summary(r), "source": place(s), "loads": r.is_ok(), "params": params})
+            };
+            let entries: Vec<Value> = loaded.iter().map(entry).collect();
+            serde_json::to_string_pretty(&entries).unwrap_or_default() + "\n"
+        }
+    };
+    text::print(&text)?;
+    Ok(Code::Healthy)
+}
+
+fn place(source: &Source) -> String {
+    match &source.origin {
+        Origin::Embedded => "built in".into(),
+        Origin::File(path) => path.display().to_string(),
+    }
+}
+
+pub(crate) fn show(cli: &Cli, name: &str) -> Result<Code, CliError> {
+    let runbook = load(&cli.library, name)?.runbook;
+    let style = Style::stdout(cli.colour);
+    let mut out = format!("{}  {}\n\n", style.bold(&clean_line(&runbook.source.name)), style.dim(&clean_line(&place(&runbook.source))));
+    out.push_str(&style.markdown(&runbook.doc));
+    if !runbook.params.is_empty() {
+        out.push_str(&format!("\n{}\n", style.bold("Parameters")));
+        out.push_str(&table(style, runbook.params.iter().map(parameter)));
+    }
+    out.push_str(&format!("\n{}\n", style.bold("Steps")));
+    let rows = runbook.plan.iter().enumerate().map(|(i, s)| vec![format!("  {}", i + 1), s.id.clone(), s.title.clone()]);
+    out.push_str(&table(style, rows));
+    out.push_str(&format!("\nrunbook run {}{}\n", clean(&runbook.source.name), example(&runbook.params)));
+    text::print(&out)?;
+    Ok(Code::Healthy)
+}
+
+fn parameter(param: &Param) -> Vec<String> {
+    let note = match &param.default {
+        Value::Null if param.required => " (required)".into(),
+        Value::Null => String::new(),
+        Value::String(text) => format!(" (default {text})"),
+        other => format!(" (default {other})"),
+    };
+    let kind = serde_json::to_value(param.kind).ok().and_then(|k| k.as_str().map(String::from)).unwrap_or_default();
+    vec![format!("  --{}", param.name.replace('_', "-")), kind, format!("{}{note}", param.help)]
+}
+
+fn example(params: &[Param]) -> String {
+    use runbook_script::ParamKind as K;
+    let value = |kind: K| match kind {
+        K::Pod | K::PodOrAddress => Some("shop/cart-0"),
+        K::Node => Some("worker-1"),
+        K::Service => Some("shop/web:80"),
+        K::Address => Some("10.1.2.3"),
+        K::Cidr => Some("10.1.0.0/16"),
+        _ => None,
+    };
+    params.iter().take(2).filter_map(|p| Some(format!(" --{} {}", p.name.replace('_', "-"), value(p.kind)?))).collect()
+}

@@ -1,0 +1,13 @@
+//! The commands that run nothing.
+
+mod check;
+mod doc;
+mod doctor;
+mod explain;
+mod list;
+
+pub(crate) use check::check;
+pub(crate) use doc::doc;
+pub(crate) use doctor::doctor;
+pub(crate) use explain::{explain, find, page};
+pub(crate) use list::{list, show};

@@ -1,0 +1,89 @@
+//! `cargo xtask`: what developers and CI run.
+
+mod bench;
+mod check;
+mod needs;
+mod sh;
+mod test;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+use xtask::{Result, docs, matrix, root};
+
+/// Checks, tests and generated documents of this repository.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Args {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Format, lints and generated documents.
+    Check,
+    /// Everything: check, all tests, the matrix; says what was not run and why.
+    Test {
+        /// Install what the tests need without asking (Debian and Ubuntu, as root).
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Every runbook on every recorded world: does it name what was really there?
+    Matrix {
+        /// Only cases whose runbook or name holds this.
+        #[arg(default_value = "")]
+        filter: String,
+    },
+    /// Writes the generated documents.
+    Docs {
+        /// Only says which are stale.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Time and memory of a recorded run, beside a limit and a peer.
+    Bench(bench::Args),
+    /// Runs one command and prints what it took, as JSON (used by `bench`).
+    #[command(hide = true)]
+    Measure {
+        #[arg(trailing_var_arg = true, required = true)]
+        argv: Vec<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    let done = match Args::parse().command {
+        Task::Check => check::run(),
+        Task::Test { yes } => test::run(yes),
+        Task::Matrix { filter } => run_matrix(&filter),
+        Task::Docs { check: true } => check::documents(),
+        Task::Docs { check: false } => write_documents(),
+        Task::Bench(args) => bench::run(&args),
+        Task::Measure { argv } => bench::measure(&argv),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_matrix(filter: &str) -> Result<bool> {
+    let judged = matrix::run_all(&root(), filter)?;
+    if judged.is_empty() {
+        return Err("no such case under tests/recordings: nothing was tested".into());
+    }
+    print!("{}", matrix::table(&judged));
+    Ok(judged.iter().all(matrix::Judged::is_ok))
+}
+
+fn write_documents() -> Result<bool> {
+    let written = docs::write(&root())?;
+    written.iter().for_each(|path| println!("wrote {path}"));
+    if written.is_empty() {
+        println!("all documents are as the code says");
+    }
+    Ok(true)
+}

@@ -1,0 +1,198 @@
+//! Everything: what the README and CI call.
+
+use crate::{check, needs, sh};
+use std::{
+    io::{BufRead, BufReader},
+    process::Stdio,
+};
+use xtask::{Result, matrix, root};
+
+pub(crate) fn run(yes: bool) -> Result<bool> {
+    let mut summary = Summary::default();
+    let missing = needs::provide(yes)?;
+    for check in check::all()? {
+        summary.count(check.name, check.passed);
+    }
+    cargo_test(&mut summary)?;
+    run_matrix(&mut summary);
+    for what in missing {
+        summary.not_run(format!("missing {what}"));
+    }
+    if let Some(why) = needs::no_namespaces() {
+        summary.not_run(format!("nodes in network namespaces: {why}"));
+    }
+    Ok(summary.close())
+}
+
+#[derive(Default)]
+struct Summary {
+    lines: Vec<String>,
+    passed: usize,
+    failed: usize,
+    not_run: Vec<String>,
+}
+
+impl Summary {
+    fn count(&mut self, name: &str, passed: bool) {
+        *(if passed { &mut self.passed } else { &mut self.failed }) += 1;
+        self.lines
+            .push(format!("{} {name}", if passed { "passed " } else { "FAILED " }));
+    }
+
+    fn not_run(&mut self, what: String) {
+        if !self.not_run.contains(&what) {
+            self.not_run.push(what);
+        }
+    }
+
+    /// Under CI what could not run is a failure: nobody would read that it was left out.
+    fn close(mut self) -> bool {
+        println!("\nsummary");
+        self.lines.iter().for_each(|line| println!("  {line}"));
+        self.not_run.iter().for_each(|what| println!("  not run {what}"));
+        if sh::is_ci() {
+            self.failed += self.not_run.len();
+        }
+        println!("{} passed, {} failed", self.passed, self.failed);
+        self.failed == 0
+    }
+}
+
+fn run_matrix(summary: &mut Summary) {
+    println!("\nmatrix: every runbook on every recorded world");
+    match matrix::run_all(&root(), "") {
+        Ok(judged) => {
+            print!("{}", matrix::table(&judged));
+            let ok = judged.iter().filter(|j| j.is_ok()).count();
+            let failed = judged.len() - ok + usize::from(judged.is_empty());
+            summary.passed += ok;
+            summary.failed += failed;
+            summary
+                .lines
+                .push(format!("{} matrix: {ok} of {} cases", word(failed == 0), judged.len()));
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            summary.count("matrix", false);
+        }
+    }
+}
+
+fn word(passed: bool) -> &'static str {
+    if passed { "passed " } else { "FAILED " }
+}
+
+/// Runs all tests of the workspace, shows what is not plain success, and counts.
+fn cargo_test(summary: &mut Summary) -> Result<()> {
+    let mut command = sh::cargo(&["test", "--workspace", "--no-fail-fast", "--", "--show-output"]);
+    eprintln!("$ {}", sh::line(&command));
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|e| format!("cannot run cargo: {e}"))?;
+    let mut reader = Reader::default();
+    if let Some(stdout) = child.stdout.take() {
+        for line in BufReader::new(stdout).split(b'\n') {
+            if let Some(shown) = reader.line(&String::from_utf8_lossy(&line?)) {
+                println!("{shown}");
+            }
+        }
+    }
+    let success = child.wait()?.success();
+    let Reader {
+        passed,
+        failed,
+        ignored,
+        skipped,
+        ..
+    } = reader;
+    // A test binary that does not build, or dies, has no line of its own.
+    let failed = failed + usize::from(!success && failed == 0);
+    summary.passed += passed;
+    summary.failed += failed;
+    summary
+        .lines
+        .push(format!("{} tests: {passed} passed, {failed} failed", word(failed == 0)));
+    if ignored > 0 {
+        summary
+            .lines
+            .push(format!("not run {ignored} tests that are marked to be ignored"));
+    }
+    skipped.into_iter().for_each(|what| summary.not_run(what));
+    Ok(())
+}
+
+/// Reads what libtest prints. A test that cannot run on this machine prints `skipped: why` and passes, but under CI
+/// it fails.
+#[derive(Default)]
+struct Reader {
+    passed: usize,
+    failed: usize,
+    ignored: usize,
+    skipped: Vec<String>,
+    /// Inside the outputs of tests that passed.
+    successes: bool,
+    test: String,
+}
+
+impl Reader {
+    /// Takes a line in; hands it back where a person should see it.
+    fn line<'a>(&mut self, line: &'a str) -> Option<&'a str> {
+        if let Some(counts) = line.strip_prefix("test result: ") {
+            self.successes = false;
+            let count = |word: &str| {
+                let mut parts = counts.split(['.', ';']).map(str::trim);
+                parts
+                    .find_map(|p| p.strip_suffix(word)?.trim().parse::<usize>().ok())
+                    .unwrap_or_default()
+            };
+            self.passed += count("passed");
+            self.failed += count("failed");
+            self.ignored += count("ignored");
+            return (count("passed") + count("failed") > 0).then_some(line);
+        }
+        if let Some(what) = line.strip_prefix("skipped: ") {
+            self.skipped.push(format!("{}: {what}", self.test));
+            return Some(line);
+        }
+        if let Some(test) = line.strip_prefix("---- ").and_then(|l| l.strip_suffix(" stdout ----")) {
+            self.test = test.into();
+        }
+        match line {
+            "successes:" => self.successes = true,
+            "failures:" => self.successes = false,
+            _ => {}
+        }
+        let quiet = self.successes
+            || line.is_empty()
+            || line.starts_with("running ")
+            || (line.starts_with("test ") && (line.ends_with(" ... ok") || line.contains(" ... ignored")));
+        (!quiet).then_some(line)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Reader;
+
+    #[test]
+    fn counts_come_from_what_libtest_prints() {
+        let output = "\nrunning 3 tests\ntest a ... ok\ntest b ... FAILED\ntest c ... ignored, slow\n\nsuccesses:\n\n\
+                      ---- a stdout ----\nskipped: no `sshd` on this machine\n\n\nsuccesses:\n    a\n\nfailures:\n\n\
+                      ---- b stdout ----\nthread 'b' panicked\n\nfailures:\n    b\n\n\
+                      test result: FAILED. 1 passed; 1 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s\n\
+                      test result: ok. 40 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out\n";
+        let mut reader = Reader::default();
+        let shown: Vec<&str> = output.lines().filter_map(|l| reader.line(l)).collect();
+        assert_eq!((reader.passed, reader.failed, reader.ignored), (41, 1, 1));
+        assert_eq!(reader.skipped, ["a: no `sshd` on this machine"]);
+        assert!(
+            shown.contains(&"thread 'b' panicked") && shown.contains(&"test b ... FAILED"),
+            "{shown:?}"
+        );
+        assert!(
+            !shown.contains(&"test a ... ok") && !shown.contains(&"    a"),
+            "{shown:?}"
+        );
+    }
+}
