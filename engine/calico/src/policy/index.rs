@@ -217,32 +217,40 @@ impl PolicyIndex {
     }
 
     /// Ranks of the policies that select the labels, in the order of evaluation.
-    pub(super) fn selecting(&self, labels: &EndpointLabels) -> Vec<usize> {
-        let mut ranks = self.without_label.clone();
+    ///
+    /// `wanted` is asked first: it is cheaper than a selector.
+    pub(super) fn selecting(&self, labels: &EndpointLabels, wanted: impl Fn(&Policy) -> bool) -> Vec<usize> {
+        let mut ranks = Vec::new();
+        let mut add = |candidates: &[usize]| {
+            ranks.extend(candidates.iter().copied().filter(|rank| {
+                let policy = &self.policies[*rank];
+                wanted(policy) && policy.selector.matches(labels)
+            }));
+        };
+        add(&self.without_label);
         for (label, value) in labels.iter() {
             if let Some(found) = self.by_label.get(label).and_then(|values| values.get(value)) {
-                ranks.extend_from_slice(found);
+                add(found);
             }
         }
-        ranks.retain(|rank| self.policies[*rank].selector.matches(labels));
         ranks.sort_unstable();
         ranks
     }
 
     /// The policies that apply to a pod in a direction, in the order of evaluation, staged ones too.
     pub fn policies_of(&self, endpoint: &WorkloadEndpoint, direction: Direction) -> Vec<&Policy> {
-        let ranks = self.selecting(&endpoint.labels);
+        let wanted = |policy: &Policy| policy.applies(direction) && !policy.do_not_track && !policy.pre_dnat;
+        let ranks = self.selecting(&endpoint.labels, wanted);
         ranks
             .into_iter()
             .filter(|rank| self.tier_of[*rank].is_some())
             .map(|rank| &self.policies[rank])
-            .filter(|policy| policy.applies(direction) && !policy.do_not_track && !policy.pre_dnat)
             .collect()
     }
 
     /// The policies that select the labels, with their ranks; of tiers that exist.
     pub(crate) fn selected(&self, labels: &EndpointLabels) -> Vec<(usize, &Policy)> {
-        let ranks = self.selecting(labels);
+        let ranks = self.selecting(labels, |_| true);
         ranks
             .into_iter()
             .filter(|rank| self.tier_of[*rank].is_some())

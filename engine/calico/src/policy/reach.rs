@@ -45,6 +45,18 @@ impl PolicyIndex {
             .enumerate()
             .filter(|(_, endpoint)| !endpoint.addresses.is_empty());
         let mut seen = template.filter(|_| !slow);
+        // What protects the destination is the same for all.
+        let protecting = seen.as_ref().and_then(|seen| {
+            let walk = Walk {
+                index: self,
+                flow: seen,
+                direction: Direction::Ingress,
+                stage: Stage::Normal,
+                steps: None,
+            };
+            Some(walk.applying(&self.endpoints[seen.destination.workload?].labels))
+        });
+        let protecting = protecting.unwrap_or_default();
         sources
             .map(|(at, endpoint)| {
                 let same_family = seen
@@ -53,7 +65,7 @@ impl PolicyIndex {
                 let decision = match (&mut seen, same_family) {
                     (Some(seen), Some(address)) => {
                         seen.source = self.side(*address, Some(at), None);
-                        self.between(seen, at)
+                        self.between(seen, at, &protecting)
                     }
                     _ => {
                         let source = Party::pod(&endpoint.namespace, &endpoint.pod);
@@ -70,7 +82,7 @@ impl PolicyIndex {
             .collect()
     }
 
-    fn between(&self, seen: &Seen, source: usize) -> Decision {
+    fn between(&self, seen: &Seen, source: usize, protecting: &[usize]) -> Decision {
         let Some(destination) = seen.destination.workload else {
             return Decision::Unknown;
         };
@@ -87,7 +99,11 @@ impl PolicyIndex {
                 steps: None,
             };
             let endpoint = &self.endpoints[at];
-            match walk.tiers(&endpoint.labels) {
+            let element = match direction {
+                Direction::Egress => walk.tiers(&endpoint.labels),
+                Direction::Ingress => walk.ranks(protecting),
+            };
+            match element {
                 Element::Rule { policy, rule } => {
                     let rules = self.policies[policy].rules(direction);
                     if rules.get(rule).is_some_and(|rule| rule.action == Action::Deny) {

@@ -116,12 +116,20 @@ pub(super) struct Walk<'a> {
 impl Walk<'_> {
     /// Walks the tiers. `Nothing` where no tier decided: profiles are next.
     pub(super) fn tiers(&mut self, labels: &EndpointLabels) -> Element {
+        let ranks = self.applying(labels);
+        self.ranks(&ranks)
+    }
+
+    /// The policies that are asked.
+    pub(super) fn applying(&self, labels: &EndpointLabels) -> Vec<usize> {
+        self.index.selecting(labels, |policy| {
+            policy.applies(self.direction) && self.stage.takes(policy)
+        })
+    }
+
+    /// Walks the tiers of these policies.
+    pub(super) fn ranks(&mut self, applying: &[usize]) -> Element {
         let index = self.index;
-        let ranks = index.selecting(labels);
-        let applying: Vec<usize> = ranks
-            .into_iter()
-            .filter(|rank| index.policies[*rank].applies(self.direction) && self.stage.takes(&index.policies[*rank]))
-            .collect();
         for group in applying.chunk_by(|a, b| index.tier_of[*a] == index.tier_of[*b]) {
             let Some(tier) = group.first().and_then(|rank| index.tier_of[*rank]) else {
                 continue;
