@@ -8,7 +8,7 @@ use crate::{
     cluster::Cluster,
     labels::NAME,
     names::nth_address,
-    pool::{AllowedUse, Block, Eligibility, IpPool, PoolRequest, eligible_pools},
+    pool::{AllowedUse, Block, Eligibility, IpPool, PoolRequest, Predicate, eligible_pools},
 };
 
 /// What IPAM would do.
@@ -142,10 +142,21 @@ fn outcome(cluster: &Cluster, node: &str, requested: &[&str], answers: &[Eligibi
         } else {
             reasons.join("; ")
         };
-        return refused(
-            "IPAM-NO-POOL-FOR-NODE",
-            format!("no pool is left for node `{node}`: {reasons}"),
-        );
+        let asked = |answer: &&Eligibility| {
+            !answer
+                .rejected
+                .iter()
+                .any(|one| one.predicate == Predicate::NotRequested)
+        };
+        let disabled =
+            |answer: &Eligibility| matches!(answer.rejected.as_slice(), [one] if one.predicate == Predicate::Disabled);
+        let all_disabled = !answers.is_empty() && answers.iter().filter(asked).all(disabled);
+        let conclusion = if all_disabled {
+            "IPAM-POOL-DISABLED"
+        } else {
+            "IPAM-NO-POOL-FOR-NODE"
+        };
+        return refused(conclusion, format!("no pool is left for node `{node}`: {reasons}"));
     }
     let reserved = |address: IpAddr| {
         cluster

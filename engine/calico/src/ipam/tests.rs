@@ -291,7 +291,6 @@ fn choices() {
     exhausted.push(block("10.0.0.4/30", "m", &full));
     assert_eq!(name(&choice(&exhausted, &[])), "IPAM-POOL-EXHAUSTED");
     for extra in [
-        json!({"disabled": true}),
         json!({"nodeSelector": "zone == 'b'"}),
         json!({"allowedUses": ["Tunnel"]}),
         json!({"assignmentMode": "Manual"}),
@@ -303,6 +302,10 @@ fn choices() {
     assert_eq!(
         name(&choice(&one_block(json!({"nodeSelector": "zone == 'b'"})), &["p"])),
         "new_block"
+    );
+    assert_eq!(
+        name(&choice(&one_block(json!({"disabled": true})), &[])),
+        "IPAM-POOL-DISABLED"
     );
     assert_eq!(name(&choice(&sound(), &["q"])), "IPAM-NO-POOL-FOR-NODE");
 }

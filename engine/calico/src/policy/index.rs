@@ -7,6 +7,7 @@ use std::{
 use ipnet::IpNet;
 
 use super::{
+    hint::LabelValues,
     objects::{EndpointSlice, HostEndpoint, NetworkSet, Service, Tier},
     types::{Policy, Protocol},
 };
@@ -41,6 +42,7 @@ pub struct PolicyIndex {
     pub(super) network_sets: Vec<(NetworkSet, EndpointLabels)>,
     pub(super) inherited: Inherited,
     pub(super) felix: BTreeMap<String, FelixConfig>,
+    pub(super) label_values: LabelValues,
     pub(super) unread: Vec<(Option<String>, String)>,
     pub(super) missing_lists: Vec<&'static str>,
     pub(super) host_network_pods: HashMap<(String, String), String>,
@@ -94,6 +96,7 @@ impl PolicyIndex {
             tier_of,
             inherited,
             felix,
+            label_values: LabelValues::default(),
             by_pod: HashMap::new(),
             by_address: HashMap::new(),
             set_nets: HashMap::new(),
@@ -109,6 +112,7 @@ impl PolicyIndex {
 
     fn fill(&mut self, slices: &[EndpointSlice]) {
         for (at, endpoint) in self.endpoints.iter().enumerate() {
+            self.label_values.add(&endpoint.labels);
             self.by_pod
                 .entry(endpoint.namespace.clone())
                 .or_default()
@@ -117,7 +121,15 @@ impl PolicyIndex {
                 self.by_address.entry(*address).or_default().push(at);
             }
         }
-        for (at, (set, _)) in self.network_sets.iter().enumerate() {
+        for endpoint in &self.host_endpoints {
+            let labels = EndpointLabels {
+                own: endpoint.labels.clone(),
+                ..EndpointLabels::default()
+            };
+            self.label_values.add(&labels);
+        }
+        for (at, (set, labels)) in self.network_sets.iter().enumerate() {
+            self.label_values.add(labels);
             for net in &set.nets {
                 self.set_nets.entry(*net).or_default().push(at);
                 self.set_lengths.push(net.prefix_len());

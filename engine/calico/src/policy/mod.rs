@@ -8,6 +8,7 @@ mod admin;
 mod calico;
 mod change;
 mod flow;
+mod hint;
 mod host;
 mod index;
 mod kubernetes;
@@ -23,6 +24,7 @@ mod words;
 use serde_json::Value;
 
 pub use flow::{Flow, Party};
+pub use hint::Hint;
 pub use index::PolicyIndex;
 pub use objects::{EndpointSlice, HostEndpoint, NetworkSet, Service, Tier};
 pub use reach::Reach;

@@ -1,6 +1,7 @@
 use serde::Serialize;
 
 use super::{
+    hint::Hint,
     index::PolicyIndex,
     matching::{Match, Seen},
     types::{Action, Policy},
@@ -45,6 +46,8 @@ pub struct RuleStep {
     pub failed_field: Option<&'static str>,
     pub rule_wants: Option<String>,
     pub flow_has: Option<String>,
+    /// A likely mistake: a selector that nothing satisfies, a port that nobody names.
+    pub hint: Option<Hint>,
     pub reason: Option<String>,
 }
 

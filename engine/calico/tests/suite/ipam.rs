@@ -49,7 +49,7 @@ fn refusals_equal_those_of_cni() {
             "IPAM-STRICT-NO-BLOCK",
         ),
         ("ip-pool-exhausted", "kworker-2", &["batch-pool"], "IPAM-POOL-EXHAUSTED"),
-        ("ippool-disabled", "kworker-1", &["bgp-pool"], "IPAM-NO-POOL-FOR-NODE"),
+        ("ippool-disabled", "kworker-1", &["bgp-pool"], "IPAM-POOL-DISABLED"),
         ("pool-node-selector", "kworker-3", &[], "IPAM-NO-POOL-FOR-NODE"),
     ] {
         let cluster = recorded(|found| found == name).remove(0).cluster();
