@@ -6,5 +6,6 @@
 mod data;
 mod dataplane;
 mod ipam;
+mod names;
 mod programmed;
 mod verdicts;
