@@ -209,6 +209,16 @@ impl PolicyIndex {
             let part = Part::new(PartKind::Workload, self.pod_name(a), Direction::Egress);
             return vec![part.allow(Decided::SamePod, "stays inside the pod's network namespace")];
         }
+        if destination.address.is_loopback() {
+            // It leaves neither the host nor the pod, and no policy sees it.
+            let at = source
+                .workload
+                .map(|at| Part::new(PartKind::Workload, self.pod_name(at), Direction::Egress));
+            return at
+                .map(|part| part.allow(Decided::SamePod, "stays inside the pod's network namespace"))
+                .into_iter()
+                .collect();
+        }
         match (source.workload, source.node.as_deref()) {
             (Some(at), _) => parts.push(self.workload_part(at, Direction::Egress, seen, tell)),
             (None, Some(node)) if !same_node => {
