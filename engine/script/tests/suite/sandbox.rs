@@ -91,12 +91,7 @@ fn a_step_that_takes_too_long_ends_alone() {
 
 #[test]
 fn limits_are_errors_with_a_reason() {
-    for body in [
-        "let a = []; loop { a.push(1); }",
-        "let s = \"x\"; loop { s += s; }",
-        "fn f(n) { f(n + 1) } f(0)",
-    ] {
-        let body = body.replace("fn f(n) { f(n + 1) } f(0)", "deep(0)");
+    for body in ["let s = \"x\"; loop { s += s; }", "deep(0)"] {
         let text =
             format!("//! t\nfn deep(n) {{ deep(n + 1) }}\nfn main(p) {{ step(\"a\", \"?\", || {{ {body} }}); }}");
         let (_, result) = run(&text);
