@@ -123,11 +123,11 @@ fn build() -> Result<PathBuf> {
     let messages = lines
         .lines()
         .filter_map(|l| serde_json::from_str::<serde_json::Value>(l).ok());
-    let built = messages
+    let mut built = messages
         .filter(|m| m["target"]["name"] == "runbook")
         .filter_map(|m| m["executable"].as_str().map(PathBuf::from));
     built
-        .last()
+        .next_back()
         .filter(|_| out.status.success())
         .ok_or_else(|| "`runbook` did not build".into())
 }
