@@ -37,7 +37,11 @@ impl Code {
             Verdict::Inconclusive => (Code::Inconclusive, FailOn::Problem),
             Verdict::Problem => (Code::Problem, FailOn::Never),
         };
-        if fail_on >= worst_that_passes { Code::Healthy } else { code }
+        if fail_on >= worst_that_passes {
+            Code::Healthy
+        } else {
+            code
+        }
     }
 }
 

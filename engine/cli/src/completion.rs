@@ -33,7 +33,7 @@ fn complete_command() -> Command {
     if let (Some(command), Some(name)) = (&scanned.command, &scanned.name)
         && let Ok(loaded) = load(&library, name)
         && let Some(sub) = app.find_subcommand(command).cloned()
-        && let Ok(sub) = flags::add_params(sub, &loaded.runbook, &config)
+        && let Ok(sub) = flags::add_params(&sub, &loaded.runbook, &config)
     {
         app = app.mut_subcommand(command, |_| sub);
     }
@@ -41,12 +41,26 @@ fn complete_command() -> Command {
         let candidates = library.runbooks().into_iter().map(|s| CompletionCandidate::new(s.name));
         candidates.collect::<Vec<_>>()
     };
-    let codes = || Library::default().catalogue().0.iter().map(|e| CompletionCandidate::new(&e.code)).collect::<Vec<_>>();
-    for (command, argument) in [("run", "name"), ("record", "name"), ("show", "name"), ("check", "names")] {
+    let codes = || {
+        Library::default()
+            .catalogue()
+            .0
+            .iter()
+            .map(|e| CompletionCandidate::new(&e.code))
+            .collect::<Vec<_>>()
+    };
+    for (command, argument) in [
+        ("run", "name"),
+        ("record", "name"),
+        ("show", "name"),
+        ("check", "names"),
+    ] {
         let candidates = ArgValueCandidates::new(names.clone());
         app = app.mut_subcommand(command, |c| c.mut_arg(argument, |a| a.add(candidates)));
     }
-    app.mut_subcommand("explain", |c| c.mut_arg("code", |a| a.add(ArgValueCandidates::new(codes))))
+    app.mut_subcommand("explain", |c| {
+        c.mut_arg("code", |a| a.add(ArgValueCandidates::new(codes)))
+    })
 }
 
 pub(crate) fn print(shell: Shell) -> Result<Code, CliError> {

@@ -59,7 +59,9 @@ impl Config {
         let user = paths::config().map(|c| c.join(FILE)).filter(|f| f.is_file());
         let mut config = Config::default();
         for (path, is_user) in [(project, false), (user, true)] {
-            let Some(path) = path.filter(|p| !config.files.contains(p)) else { continue };
+            let Some(path) = path.filter(|p| !config.files.contains(p)) else {
+                continue;
+            };
             config.add(&path, is_user)?;
         }
         Ok(config)

@@ -28,7 +28,13 @@ enum Whole {
 
 impl CliError {
     pub(crate) fn new(code: Code, message: impl Into<String>) -> CliError {
-        CliError { code, message: message.into(), causes: vec![], hints: vec![], whole: None }
+        CliError {
+            code,
+            message: message.into(),
+            causes: vec![],
+            hints: vec![],
+            whole: None,
+        }
     }
 
     pub(crate) fn usage(message: impl Into<String>) -> CliError {
@@ -87,13 +93,21 @@ impl CliError {
 
     /// One line for what does not end the run, and what that means.
     pub(crate) fn warning(&self, so: &str) -> String {
-        let why = self.causes.iter().map(|c| format!(": {}", clean_line(c))).collect::<String>();
+        let why = self
+            .causes
+            .iter()
+            .map(|c| format!(": {}", clean_line(c)))
+            .collect::<String>();
         format!("warning: {}{why}; {so}", clean_line(&self.message))
     }
 
     fn render_hints(&self) -> String {
         let lines: Vec<String> = self.hints.iter().map(|h| format!("hint: {}", clean(h))).collect();
-        if lines.is_empty() { String::new() } else { format!("\n\n{}", lines.join("\n")) }
+        if lines.is_empty() {
+            String::new()
+        } else {
+            format!("\n\n{}", lines.join("\n"))
+        }
     }
 }
 
@@ -108,14 +122,20 @@ fn script_text(error: &ScriptError, style: Style) -> String {
 
 impl From<clap::Error> for CliError {
     fn from(error: clap::Error) -> Self {
-        CliError { whole: Some(Whole::Clap(Box::new(error))), ..CliError::usage("usage") }
+        CliError {
+            whole: Some(Whole::Clap(Box::new(error))),
+            ..CliError::usage("usage")
+        }
     }
 }
 
 impl From<Box<ScriptError>> for CliError {
     fn from(error: Box<ScriptError>) -> Self {
         let message = error.to_string();
-        CliError { whole: Some(Whole::Script(error)), ..CliError::new(Code::NotLoaded, message) }
+        CliError {
+            whole: Some(Whole::Script(error)),
+            ..CliError::new(Code::NotLoaded, message)
+        }
     }
 }
 
@@ -125,7 +145,10 @@ impl From<LoadError> for CliError {
         match error {
             LoadError::Unknown { near, .. } => {
                 let meant = near.map(|n| format!("did you mean `{n}`? "));
-                found.hint(format!("{}`runbook list` shows what there is", meant.unwrap_or_default()))
+                found.hint(format!(
+                    "{}`runbook list` shows what there is",
+                    meant.unwrap_or_default()
+                ))
             }
             LoadError::Read { .. } => found,
         }
@@ -142,7 +165,9 @@ impl From<OpenError> for CliError {
                 .hint("`runbook record --to PATH NAME` makes one from a cluster"),
             OpenError::Archive { .. } => found.hint("copy it again and compare its size with the original"),
             OpenError::Index { .. } => found.hint("an `index.json` lists what was asked: `{\"captures\": [...]}`"),
-            OpenError::Newer { .. } => found.hint("it was written by a newer version: update runbook, or record it again"),
+            OpenError::Newer { .. } => {
+                found.hint("it was written by a newer version: update runbook, or record it again")
+            }
         }
     }
 }

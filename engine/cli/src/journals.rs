@@ -24,7 +24,10 @@ fn outlived(runs: &[(PathBuf, Duration)], running: &Path) -> Vec<PathBuf> {
     let mut sorted: Vec<&(PathBuf, Duration)> = runs.iter().filter(|(p, _)| p != running).collect();
     sorted.sort_by_key(|(_, age)| *age);
     let too_old = |age: &Duration| age.as_secs() > KEPT_DAYS * 24 * 3600;
-    let gone = sorted.into_iter().enumerate().filter(|(i, (_, age))| *i >= KEPT_RUNS || too_old(age));
+    let gone = sorted
+        .into_iter()
+        .enumerate()
+        .filter(|(i, (_, age))| *i >= KEPT_RUNS || too_old(age));
     gone.map(|(_, (path, _))| path.clone()).collect()
 }
 
@@ -34,10 +37,17 @@ pub(crate) fn folder() -> Option<PathBuf> {
 
 /// Every run that is kept, with its age.
 pub(crate) fn all() -> Vec<(PathBuf, Duration)> {
-    let listed = folder().and_then(|f| fs::read_dir(f).ok()).into_iter().flatten().flatten();
+    let listed = folder()
+        .and_then(|f| fs::read_dir(f).ok())
+        .into_iter()
+        .flatten()
+        .flatten();
     let dated = listed.filter_map(|entry| {
         let changed = entry.metadata().ok().filter(|m| m.is_dir())?.modified().ok()?;
-        Some((entry.path(), SystemTime::now().duration_since(changed).unwrap_or_default()))
+        Some((
+            entry.path(),
+            SystemTime::now().duration_since(changed).unwrap_or_default(),
+        ))
     });
     dated.filter(|(path, _)| Stored::is_journal(path)).collect()
 }
@@ -87,7 +97,11 @@ pub(crate) fn find(run: &str) -> Result<PathBuf, CliError> {
     }
     let mut runs = all();
     runs.sort_by_key(|(_, age)| *age);
-    let name = |p: &Path| p.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = |p: &Path| {
+        p.file_name()
+            .map(|n| n.to_string_lossy().into_owned())
+            .unwrap_or_default()
+    };
     let wanted = |p: &&(PathBuf, Duration)| run == "last" || name(&p.0).contains(run);
     let found: Vec<&(PathBuf, Duration)> = runs.iter().filter(wanted).collect();
     match found.as_slice() {
@@ -98,7 +112,8 @@ pub(crate) fn find(run: &str) -> Result<PathBuf, CliError> {
         [(path, _), ..] if run == "last" => Ok(path.clone()),
         several => {
             let names: Vec<String> = several.iter().take(5).map(|(p, _)| name(p)).collect();
-            Err(CliError::usage(format!("{} runs match `{run}`", several.len())).hint(format!("say more: {}", names.join(", "))))
+            Err(CliError::usage(format!("{} runs match `{run}`", several.len()))
+                .hint(format!("say more: {}", names.join(", "))))
         }
     }
 }
@@ -110,12 +125,17 @@ mod tests {
     #[test]
     fn old_runs_go_and_the_running_one_stays() {
         let day = |n: u64| Duration::from_secs(n * 24 * 3600);
-        let mut runs: Vec<(PathBuf, Duration)> = (0..250).map(|n| (format!("r{n}").into(), Duration::from_secs(n))).collect();
+        let mut runs: Vec<(PathBuf, Duration)> = (0..250)
+            .map(|n| (format!("r{n}").into(), Duration::from_secs(n)))
+            .collect();
         runs.push(("ancient".into(), day(31)));
         let gone = outlived(&runs, Path::new("r249"));
         assert_eq!(gone.len(), 250 - 1 - KEPT_RUNS + 1);
         assert!(gone.contains(&"ancient".into()) && !gone.contains(&"r249".into()) && !gone.contains(&"r0".into()));
         assert!(outlived(&[("only".into(), day(99))], Path::new("only")).is_empty());
-        assert_eq!(outlived(&[("a".into(), day(29)), ("b".into(), day(31))], Path::new("c")), [PathBuf::from("b")]);
+        assert_eq!(
+            outlived(&[("a".into(), day(29)), ("b".into(), day(31))], Path::new("c")),
+            [PathBuf::from("b")]
+        );
     }
 }

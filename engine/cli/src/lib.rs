@@ -102,7 +102,7 @@ fn parse(arguments: &[OsString], config: &Config) -> Result<(ArgMatches, Option<
     if let (Some(command), Some(name)) = (&scanned.command, &scanned.name) {
         let found = load(&Library::new(folders(&scanned, config)), name)?;
         let sub = app.find_subcommand(command).cloned().unwrap_or_default();
-        let sub = flags::add_params(sub, &found.runbook, config)?;
+        let sub = flags::add_params(&sub, &found.runbook, config)?;
         app = app.mut_subcommand(command, |_| sub);
         loaded = Some(found);
     }
@@ -117,7 +117,13 @@ fn folders(scanned: &flags::Scanned, config: &Config) -> Vec<std::path::PathBuf>
     }
     match variable() {
         Some(list) => list.split(':').map(Into::into).collect(),
-        None => config.flags.get("runbooks").into_iter().flatten().map(Into::into).collect(),
+        None => config
+            .flags
+            .get("runbooks")
+            .into_iter()
+            .flatten()
+            .map(Into::into)
+            .collect(),
     }
 }
 
@@ -133,7 +139,11 @@ pub(crate) fn load_source(library: &Library, source: &runbook_script::Source) ->
 }
 
 fn language(asked: Option<flags::Lang>) -> Language {
-    let locale = || ["LC_ALL", "LC_MESSAGES", "LANG"].iter().find_map(|n| std::env::var(n).ok().filter(|v| !v.is_empty()));
+    let locale = || {
+        ["LC_ALL", "LC_MESSAGES", "LANG"]
+            .iter()
+            .find_map(|n| std::env::var(n).ok().filter(|v| !v.is_empty()))
+    };
     match asked {
         Some(flags::Lang::Zh) => Language::Zh,
         Some(flags::Lang::En) => Language::En,

@@ -16,7 +16,10 @@ pub(crate) fn start(verbose: u8, style: Style) {
         _ => "trace",
     };
     let filter = EnvFilter::try_from_env("RUNBOOK_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(style.colour);
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(style.colour);
     drop(subscriber.without_time().try_init());
 }
 
@@ -26,9 +29,18 @@ pub(crate) fn hook_panics() {
     std::panic::set_hook(Box::new(move |info| {
         guided::restore_terminal();
         let payload = info.payload();
-        let said = payload.downcast_ref::<&str>().map(ToString::to_string).or_else(|| payload.downcast_ref::<String>().cloned());
-        let at = info.location().map(|l| format!(" at {}:{}", l.file(), l.line())).unwrap_or_default();
-        text::say(&format!("error: internal: {}{at}", text::clean(&said.unwrap_or_default())));
+        let said = payload
+            .downcast_ref::<&str>()
+            .map(ToString::to_string)
+            .or_else(|| payload.downcast_ref::<String>().cloned());
+        let at = info
+            .location()
+            .map(|l| format!(" at {}:{}", l.file(), l.line()))
+            .unwrap_or_default();
+        text::say(&format!(
+            "error: internal: {}{at}",
+            text::clean(&said.unwrap_or_default())
+        ));
         text::say("\nhint: this is a bug in runbook; `RUST_BACKTRACE=1` tells more for the report");
         if std::env::var_os("RUST_BACKTRACE").is_some() {
             usual(info);

@@ -3,8 +3,11 @@
 use std::path::PathBuf;
 
 fn folder(variable: &str, below_home: &str) -> Option<PathBuf> {
-    let set = std::env::var_os(variable).map(PathBuf::from).filter(|p| p.is_absolute());
-    set.or_else(|| Some(std::env::home_dir()?.join(below_home))).map(|p| p.join("runbook"))
+    let set = std::env::var_os(variable)
+        .map(PathBuf::from)
+        .filter(|p| p.is_absolute());
+    set.or_else(|| Some(std::env::home_dir()?.join(below_home)))
+        .map(|p| p.join("runbook"))
 }
 
 /// `~/.config/runbook`.

@@ -1,35 +1,34 @@
 //! The result of a run as text or JSON, and where it goes.
 
-use crate::{
-    errors::CliError,
-    flags::ReportFormat,
-    text::{Style, clean_line},
-};
+use crate::{errors::CliError, flags::ReportFormat, text::Style};
+use runbook_report::TextOptions;
 use runbook_run::{Language, RunResult};
 use std::{fs, io, path::Path};
 
 pub(crate) fn json(result: &RunResult) -> String {
-    serde_json::to_string_pretty(result).unwrap_or_default() + "\n"
+    runbook_report::json(result)
 }
 
-/// Placeholder until `runbook-report` is there.
-pub(crate) fn text(result: &RunResult, _style: Style, _language: Language) -> String {
-    let mut out = format!("{}: {}\n", result.runbook, result.verdict);
-    for cause in &result.causes {
-        let subject = format!("{} {}", cause.subject.kind, cause.subject.name);
-        out.push_str(&clean_line(&format!("{} ({}) {subject}: {}", cause.code, cause.certainty, cause.summary)));
-        out.push('\n');
-    }
-    for step in &result.steps {
-        out.push_str(&clean_line(&format!("  {:?} {} {}", step.status, step.title, step.reason)));
-        out.push('\n');
-    }
-    out
+pub(crate) fn text(result: &RunResult, style: Style, language: Language) -> String {
+    let Style { colour, width, unicode } = style;
+    runbook_report::text(
+        result,
+        &TextOptions {
+            colour,
+            width,
+            language,
+            unicode,
+        },
+    )
 }
 
 /// Writes a report whole or not at all.
 pub(crate) fn write(result: &RunResult, format: ReportFormat, path: &Path, language: Language) -> Result<(), CliError> {
-    let plain = Style { colour: false, width: 100, unicode: true };
+    let plain = Style {
+        colour: false,
+        width: 100,
+        unicode: true,
+    };
     let text = match format {
         ReportFormat::Json => json(result),
         ReportFormat::Text => text(result, plain, language),

@@ -84,9 +84,18 @@ impl Style {
 
     fn of(colour: Colour, terminal: bool) -> Style {
         let columns = std::env::var("COLUMNS").ok().and_then(|c| c.parse::<usize>().ok());
-        let measured = || terminal.then(|| crossterm::terminal::size().ok()).flatten().map(|(w, _)| usize::from(w));
+        let measured = || {
+            terminal
+                .then(|| crossterm::terminal::size().ok())
+                .flatten()
+                .map(|(w, _)| usize::from(w))
+        };
         let width = columns.or_else(measured).filter(|w| *w >= 20).unwrap_or(100);
-        Style { colour: colour.wanted(terminal), width: width.min(120), unicode: unicode_locale() }
+        Style {
+            colour: colour.wanted(terminal),
+            width: width.min(120),
+            unicode: unicode_locale(),
+        }
     }
 
     pub(crate) fn bold(&self, text: &str) -> String {
@@ -98,7 +107,11 @@ impl Style {
     }
 
     pub(crate) fn paint(&self, code: &str, text: &str) -> String {
-        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.into() }
+        if self.colour {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text.into()
+        }
     }
 
     /// Wraps at the width, with `first` before the first line and `rest` before the others.
@@ -122,7 +135,8 @@ impl Style {
             }
         };
         for line in clean(text).lines() {
-            let starts_anew = line.trim().is_empty() || line.starts_with(['#', '-', '|', ' ']) || line.starts_with("```");
+            let starts_anew =
+                line.trim().is_empty() || line.starts_with(['#', '-', '|', ' ']) || line.starts_with("```");
             if starts_anew || code {
                 flush(&mut paragraph, &mut out);
             }
@@ -147,7 +161,9 @@ impl Style {
 }
 
 fn unicode_locale() -> bool {
-    let set = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|n| std::env::var(n).ok().filter(|v| !v.is_empty()));
+    let set = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .iter()
+        .find_map(|n| std::env::var(n).ok().filter(|v| !v.is_empty()));
     set.is_some_and(|l| l.to_ascii_lowercase().replace('-', "").contains("utf8"))
 }
 
@@ -155,12 +171,16 @@ fn unicode_locale() -> bool {
 pub(crate) fn table(style: Style, rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut table = comfy_table::Table::new();
     table.load_preset(comfy_table::presets::NOTHING);
-    table.set_content_arrangement(comfy_table::ContentArrangement::Dynamic).set_width(style.width as u16);
+    table
+        .set_content_arrangement(comfy_table::ContentArrangement::Dynamic)
+        .set_width(style.width as u16);
     for row in rows {
         table.add_row(row.iter().map(|cell| clean_line(cell)));
     }
     if let Some(first) = table.column_mut(0) {
-        first.set_padding((0, 1)).set_constraint(comfy_table::ColumnConstraint::ContentWidth);
+        first
+            .set_padding((0, 1))
+            .set_constraint(comfy_table::ColumnConstraint::ContentWidth);
     }
     let lines: Vec<String> = table.lines().map(|l| l.trim_end().to_string()).collect();
     lines.join("\n") + "\n"
@@ -186,7 +206,11 @@ mod tests {
 
     #[test]
     fn markdown_keeps_code_and_wraps_text() {
-        let style = Style { colour: false, width: 24, unicode: true };
+        let style = Style {
+            colour: false,
+            width: 24,
+            unicode: true,
+        };
         let text = style.markdown("## Meaning\nA line that is long\nand goes on.\n\n```sh\nip -d link show dev vxlan.calico\n```\n- one\n- two");
         let want = "Meaning\nA line that is long and\ngoes on.\n\n    ip -d link show dev vxlan.calico\n- one\n- two\n";
         assert_eq!(text, want);

@@ -602,9 +602,19 @@ fn words_of(value: &Value) -> Vec<String> {
 /// The lines that hold the names and numbers of the findings that cite this, else the first ones. Long values say more
 /// than short ones, and lines that say far less than the best are left out.
 fn excerpt(text: &str, words: &[String]) -> String {
-    let score = |line: &str| -> usize { words.iter().filter(|w| line.contains(w.as_str())).map(String::len).sum() };
-    let scored: Vec<(usize, &str)> =
-        text.lines().filter(|l| l.len() < EXCERPT_CHARS).map(|l| (score(l), l)).filter(|(s, _)| *s > 0).collect();
+    let score = |line: &str| -> usize {
+        words
+            .iter()
+            .filter(|w| line.contains(w.as_str()))
+            .map(String::len)
+            .sum()
+    };
+    let scored: Vec<(usize, &str)> = text
+        .lines()
+        .filter(|l| l.len() < EXCERPT_CHARS)
+        .map(|l| (score(l), l))
+        .filter(|(s, _)| *s > 0)
+        .collect();
     let best = scored.iter().map(|(s, _)| *s).max().unwrap_or_default();
     let telling = scored.into_iter().filter(|(s, _)| s * 2 > best).map(|(_, line)| line);
     let chosen: Vec<&str> = match best {

@@ -17,7 +17,11 @@ pub(crate) fn check(cli: &Cli, names: &[String]) -> Result<Code, CliError> {
     let (mut out, mut wrong) = (String::new(), 0);
     for source in &sources {
         let said = match load_source(&cli.library, source) {
-            Ok(Loaded { host, runbook }) => host.lint(&runbook).iter().map(|l| lint_text(l, source, style)).collect(),
+            Ok(Loaded { host, runbook }) => host
+                .lint(&runbook)
+                .iter()
+                .map(|l| lint_text(l, source, style))
+                .collect(),
             Err(error) => vec![error.render(style)],
         };
         wrong += usize::from(!said.is_empty());
@@ -34,10 +38,19 @@ pub(crate) fn check(cli: &Cli, names: &[String]) -> Result<Code, CliError> {
 
 fn lint_text(lint: &Lint, source: &Source, style: Style) -> String {
     let place = &lint.place;
-    let line = source.text.lines().nth(place.line.saturating_sub(1)).unwrap_or_default().replace('\t', " ");
+    let line = source
+        .text
+        .lines()
+        .nth(place.line.saturating_sub(1))
+        .unwrap_or_default()
+        .replace('\t', " ");
     let number = place.line.to_string();
     let gutter = " ".repeat(number.len());
-    let hint = lint.hint.as_ref().map(|h| format!("\nhint: {}", clean(h))).unwrap_or_default();
+    let hint = lint
+        .hint
+        .as_ref()
+        .map(|h| format!("\nhint: {}", clean(h)))
+        .unwrap_or_default();
     format!(
         "{} {}\n{gutter}--> {}:{}:{}\n{number} | {}\n{gutter} | {}^{hint}",
         style.paint("1;33", "warning:"),

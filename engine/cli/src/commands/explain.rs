@@ -9,7 +9,9 @@ use runbook_run::{Catalogue, Entry, Fix, Language};
 pub(crate) fn explain(cli: &Cli, code: &str) -> Result<Code, CliError> {
     let (catalogue, _) = cli.library.catalogue();
     let wanted = code.trim().to_uppercase().replace('_', "-");
-    let Some(entry) = catalogue.get(&wanted) else { return Err(unknown(&catalogue, code, &wanted)) };
+    let Some(entry) = catalogue.get(&wanted) else {
+        return Err(unknown(&catalogue, code, &wanted));
+    };
     text::print(&page(entry, cli.language, Style::stdout(cli.colour)))?;
     Ok(Code::Healthy)
 }
@@ -27,7 +29,11 @@ fn unknown(catalogue: &Catalogue, code: &str, wanted: &str) -> CliError {
 /// The page of a finding code.
 pub(crate) fn page(entry: &Entry, language: Language, style: Style) -> String {
     let title = clean_line(entry.title.get(language));
-    let mut out = format!("{}  {}\n{title}\n\n", style.bold(&entry.code), style.dim(&entry.severity.to_string()));
+    let mut out = format!(
+        "{}  {}\n{title}\n\n",
+        style.bold(&entry.code),
+        style.dim(&entry.severity.to_string())
+    );
     out.push_str(&style.markdown(entry.body.get(language)));
     for fix in &entry.fixes {
         out.push_str(&fix_text(fix, language, style));
@@ -51,7 +57,11 @@ fn fix_text(fix: &Fix, language: Language, style: Style) -> String {
         Language::En => ("Fix", "risk", "undo", "check"),
         Language::Zh => ("修复", "风险", "撤销", "确认"),
     };
-    let mut out = format!("\n{} ({risk}: {})\n", style.bold(&format!("{name}: {}", fix.title.get(language))), fix.risk);
+    let mut out = format!(
+        "\n{} ({risk}: {})\n",
+        style.bold(&format!("{name}: {}", fix.title.get(language))),
+        fix.risk
+    );
     for command in &fix.commands {
         out.push_str(&format!("    {}\n", text::clean(command)));
     }
@@ -66,18 +76,31 @@ fn fix_text(fix: &Fix, language: Language, style: Style) -> String {
 
 pub(crate) fn find(cli: &Cli, wanted: &str) -> Result<Code, CliError> {
     let (catalogue, _) = cli.library.catalogue();
-    let mut found: Vec<(usize, &Entry)> = catalogue.iter().map(|e| (score(e, wanted), e)).filter(|(s, _)| *s > 0).collect();
+    let mut found: Vec<(usize, &Entry)> = catalogue
+        .iter()
+        .map(|e| (score(e, wanted), e))
+        .filter(|(s, _)| *s > 0)
+        .collect();
     found.sort_by_key(|(score, e)| (std::cmp::Reverse(*score), e.code.clone()));
     if found.is_empty() {
-        return Err(CliError::usage(format!("no finding code for `{wanted}`")).hint("try fewer words; `runbook list` shows the runbooks"));
+        return Err(CliError::usage(format!("no finding code for `{wanted}`"))
+            .hint("try fewer words; `runbook list` shows the runbooks"));
     }
     let row = |(_, e): &(usize, &Entry)| {
-        let runbooks = e.runbooks.first().map(|r| format!("runbook run {r}")).unwrap_or_default();
+        let runbooks = e
+            .runbooks
+            .first()
+            .map(|r| format!("runbook run {r}"))
+            .unwrap_or_default();
         vec![e.code.clone(), e.title.get(cli.language).to_string(), runbooks]
     };
     let style = Style::stdout(cli.colour);
     let rows = found.iter().take(15).map(row);
-    text::print(&format!("{}\nrunbook explain {}\n", table(style, rows), found[0].1.code))?;
+    text::print(&format!(
+        "{}\nrunbook explain {}\n",
+        table(style, rows),
+        found[0].1.code
+    ))?;
     Ok(Code::Healthy)
 }
 
@@ -85,11 +108,21 @@ pub(crate) fn find(cli: &Cli, wanted: &str) -> Result<Code, CliError> {
 /// best; then titles and codes that hold all words.
 fn score(entry: &Entry, wanted: &str) -> usize {
     let wanted = wanted.to_lowercase();
-    let longest = entry.errors.iter().map(|e| e.to_lowercase()).filter(|e| wanted.contains(e) || e.contains(&wanted));
+    let longest = entry
+        .errors
+        .iter()
+        .map(|e| e.to_lowercase())
+        .filter(|e| wanted.contains(e) || e.contains(&wanted));
     if let Some(length) = longest.map(|e| e.len().min(wanted.len())).max() {
         return 1000 + length;
     }
-    let all = [&entry.code, &entry.title.en, &entry.title.zh, &entry.errors.join(" ")].map(|t| t.to_lowercase()).join(" ");
+    let all = [&entry.code, &entry.title.en, &entry.title.zh, &entry.errors.join(" ")]
+        .map(|t| t.to_lowercase())
+        .join(" ");
     let words: Vec<&str> = wanted.split_whitespace().collect();
-    if !words.is_empty() && words.iter().all(|w| all.contains(w)) { words.len() } else { 0 }
+    if !words.is_empty() && words.iter().all(|w| all.contains(w)) {
+        words.len()
+    } else {
+        0
+    }
 }

@@ -11,8 +11,10 @@ use serde_json::{Value, json};
 
 pub(crate) fn list(cli: &Cli, flags: &ListFlags) -> Result<Code, CliError> {
     let sources = cli.library.runbooks();
-    let loaded: Vec<(Source, Result<Runbook, CliError>)> =
-        sources.into_iter().map(|s| (s.clone(), load_source(&cli.library, &s).map(|l| l.runbook))).collect();
+    let loaded: Vec<(Source, Result<Runbook, CliError>)> = sources
+        .into_iter()
+        .map(|s| (s.clone(), load_source(&cli.library, &s).map(|l| l.runbook)))
+        .collect();
     let summary = |runbook: &Result<Runbook, CliError>| match runbook {
         Ok(runbook) => runbook.summary().to_string(),
         Err(_) => "does not load: `runbook check` says why".into(),
@@ -21,7 +23,10 @@ pub(crate) fn list(cli: &Cli, flags: &ListFlags) -> Result<Code, CliError> {
         Output::Text if loaded.is_empty() => "no runbooks\n".into(),
         Output::Text => {
             let style = Style::stdout(cli.colour);
-            table(style, loaded.iter().map(|(s, r)| vec![s.name.clone(), summary(r), place(s)]))
+            table(
+                style,
+                loaded.iter().map(|(s, r)| vec![s.name.clone(), summary(r), place(s)]),
+            )
         }
         Output::Json | Output::Ndjson => {
             let entry = |(s, r): &(Source, Result<Runbook, CliError>)| {
@@ -46,16 +51,28 @@ fn place(source: &Source) -> String {
 pub(crate) fn show(cli: &Cli, name: &str) -> Result<Code, CliError> {
     let runbook = load(&cli.library, name)?.runbook;
     let style = Style::stdout(cli.colour);
-    let mut out = format!("{}  {}\n\n", style.bold(&clean_line(&runbook.source.name)), style.dim(&clean_line(&place(&runbook.source))));
+    let mut out = format!(
+        "{}  {}\n\n",
+        style.bold(&clean_line(&runbook.source.name)),
+        style.dim(&clean_line(&place(&runbook.source)))
+    );
     out.push_str(&style.markdown(&runbook.doc));
     if !runbook.params.is_empty() {
         out.push_str(&format!("\n{}\n", style.bold("Parameters")));
         out.push_str(&table(style, runbook.params.iter().map(parameter)));
     }
     out.push_str(&format!("\n{}\n", style.bold("Steps")));
-    let rows = runbook.plan.iter().enumerate().map(|(i, s)| vec![format!("  {}", i + 1), s.id.clone(), s.title.clone()]);
+    let rows = runbook
+        .plan
+        .iter()
+        .enumerate()
+        .map(|(i, s)| vec![format!("  {}", i + 1), s.id.clone(), s.title.clone()]);
     out.push_str(&table(style, rows));
-    out.push_str(&format!("\nrunbook run {}{}\n", clean(&runbook.source.name), example(&runbook.params)));
+    out.push_str(&format!(
+        "\nrunbook run {}{}\n",
+        clean(&runbook.source.name),
+        example(&runbook.params)
+    ));
     text::print(&out)?;
     Ok(Code::Healthy)
 }
@@ -67,8 +84,15 @@ fn parameter(param: &Param) -> Vec<String> {
         Value::String(text) => format!(" (default {text})"),
         other => format!(" (default {other})"),
     };
-    let kind = serde_json::to_value(param.kind).ok().and_then(|k| k.as_str().map(String::from)).unwrap_or_default();
-    vec![format!("  --{}", param.name.replace('_', "-")), kind, format!("{}{note}", param.help)]
+    let kind = serde_json::to_value(param.kind)
+        .ok()
+        .and_then(|k| k.as_str().map(String::from))
+        .unwrap_or_default();
+    vec![
+        format!("  --{}", param.name.replace('_', "-")),
+        kind,
+        format!("{}{note}", param.help),
+    ]
 }
 
 fn example(params: &[Param]) -> String {
@@ -81,5 +105,9 @@ fn example(params: &[Param]) -> String {
         K::Cidr => Some("10.1.0.0/16"),
         _ => None,
     };
-    params.iter().take(2).filter_map(|p| Some(format!(" --{} {}", p.name.replace('_', "-"), value(p.kind)?))).collect()
+    params
+        .iter()
+        .take(2)
+        .filter_map(|p| Some(format!(" --{} {}", p.name.replace('_', "-"), value(p.kind)?)))
+        .collect()
 }

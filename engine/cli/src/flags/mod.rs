@@ -2,6 +2,7 @@
 
 mod params;
 mod scan;
+mod values;
 
 pub(crate) use params::{add_params, read_params};
 pub(crate) use scan::{Scanned, scan};
@@ -10,6 +11,7 @@ use crate::{code, config::Config, text::Colour};
 use clap::{Args, Command, CommandFactory, Parser, Subcommand, ValueEnum, builder::BoolishValueParser};
 use runbook_core::Effect;
 use std::{path::PathBuf, time::Duration};
+use values::{duration, node_host, report_target};
 
 /// Names the cause, the proof and a safe fix of trouble in a Kubernetes cluster on Calico.
 #[derive(Debug, Parser)]
@@ -25,13 +27,25 @@ pub(crate) struct App {
 #[command(next_help_heading = "Everywhere")]
 pub(crate) struct Global {
     /// Folder with runbooks of your own; they win over those in the binary. Repeatable
-    #[arg(long, global = true, value_name = "DIR", env = "RUNBOOK_RUNBOOKS", value_delimiter = ':')]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "RUNBOOK_RUNBOOKS",
+        value_delimiter = ':'
+    )]
     pub(crate) runbooks: Vec<PathBuf>,
     /// Language of the catalogue's texts; from the locale when not given
     #[arg(long, global = true, value_name = "LANGUAGE", env = "RUNBOOK_LANG")]
     pub(crate) lang: Option<Lang>,
     /// When to use colour; `NO_COLOR` is honoured
-    #[arg(long, global = true, value_name = "WHEN", env = "RUNBOOK_COLOR", default_value = "auto")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        env = "RUNBOOK_COLOR",
+        default_value = "auto"
+    )]
     pub(crate) color: Colour,
     /// Say more on stderr; twice for what is asked of the cluster
     #[arg(short, long, global = true, action = clap::ArgAction::Count, env = "RUNBOOK_VERBOSE")]
@@ -79,7 +93,7 @@ pub(crate) struct RunFlags {
     #[command(flatten)]
     pub(crate) world: WorldFlags,
     /// Keep all that the cluster answers, in a directory or a `.tar.zst`
-    #[arg(long, value_name = "PATH", env = "RUNBOOK_RECORD")]
+    #[arg(long, value_name = "PATH", env = "RUNBOOK_RECORD", help_heading = "World")]
     pub(crate) record: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) run: Running,
@@ -211,7 +225,7 @@ pub(crate) struct Running {
     /// Also write the result to a file, as `text=PATH` or `json=PATH`. Repeatable
     #[arg(long, value_name = "FORMAT=PATH", env = "RUNBOOK_REPORT", value_delimiter = ',', value_parser = report_target)]
     pub(crate) report: Vec<(ReportFormat, PathBuf)>,
-    /// The journal's folder, or `none`; otherwise it is kept under the state directory
+    /// The journal's folder, or `none`; by default one of the newest 200 runs, kept for 30 days
     #[arg(long, value_name = "PATH", env = "RUNBOOK_JOURNAL")]
     pub(crate) journal: Option<PathBuf>,
     /// The mildest verdict that gives an exit code other than 0
@@ -311,41 +325,30 @@ pub(crate) enum Shell {
     Zsh,
 }
 
-/// `30s`, `2m`, `1h 30m`.
-fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is not a time: say 30s, 2m or 1h");
-    let read: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
-    Duration::try_from(read).ok().filter(|d| !d.is_zero()).ok_or_else(wrong)
-}
-
-fn node_host(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((node, host)) if !node.is_empty() && !host.is_empty() => Ok((node.into(), host.into())),
-        _ => Err(format!("`{text}` is not NODE=HOST: say worker-1=ops@192.0.2.12")),
-    }
-}
-
-fn report_target(text: &str) -> Result<(ReportFormat, PathBuf), String> {
-    match text.split_once('=') {
-        Some(("text", path)) if !path.is_empty() => Ok((ReportFormat::Text, path.into())),
-        Some(("json", path)) if !path.is_empty() => Ok((ReportFormat::Json, path.into())),
-        _ => Err(format!("`{text}` is not FORMAT=PATH: say json=result.json or text=result.txt")),
-    }
-}
-
 /// The whole command line, with the settings of `runbook.toml` as defaults: below flags and variables.
 pub(crate) fn command(config: &Config) -> Command {
     with_defaults(App::command(), config)
 }
 
+/// Below the flags of each command.
+pub(crate) const VARIABLES: &str = "Each flag has a variable, `--step-timeout` is `RUNBOOK_STEP_TIMEOUT`; `runbook.toml` sets most of them.\n\
+    `runbook --help` lists the exit codes.";
+
 fn with_defaults(mut command: Command, config: &Config) -> Command {
+    // The names of variables follow a rule, so that help need not repeat them; their values may be nobody's business.
+    command = command.mut_args(|a| a.hide_env(true));
+    if command.get_arguments().any(|a| a.get_env().is_some()) && command.get_name() != "runbook" {
+        command = command.after_help(VARIABLES);
+    }
     for (flag, values) in &config.flags {
         if command.get_arguments().any(|a| a.get_id() == flag) {
             command = command.mut_arg(flag, |a| a.default_values(values.clone()));
         }
     }
     let names: Vec<String> = command.get_subcommands().map(|c| c.get_name().to_string()).collect();
-    names.into_iter().fold(command, |command, name| command.mut_subcommand(name, |c| with_defaults(c, config)))
+    names.into_iter().fold(command, |command, name| {
+        command.mut_subcommand(name, |c| with_defaults(c, config))
+    })
 }
 
 #[cfg(test)]
@@ -359,19 +362,18 @@ mod tests {
         for sub in command.get_subcommands() {
             for arg in sub.get_arguments().filter(|a| !a.is_positional()) {
                 let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
-                assert!(!help.is_empty() && !help.contains('\n'), "{} {}", sub.get_name(), arg.get_id());
-                let variable = arg.get_env().map(|v| v.to_string_lossy().into_owned()).unwrap_or_default();
+                assert!(
+                    !help.is_empty() && !help.contains('\n'),
+                    "{} {}",
+                    sub.get_name(),
+                    arg.get_id()
+                );
+                let variable = arg
+                    .get_env()
+                    .map(|v| v.to_string_lossy().into_owned())
+                    .unwrap_or_default();
                 assert!(variable.starts_with("RUNBOOK_"), "{} {}", sub.get_name(), arg.get_id());
             }
-        }
-    }
-
-    #[test]
-    fn times_are_read() {
-        assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
-        assert_eq!(duration("1h 30m"), Ok(Duration::from_secs(5400)));
-        for wrong in ["", "0s", "-1s", "soon", "10"] {
-            assert!(duration(wrong).is_err(), "{wrong}");
         }
     }
 }

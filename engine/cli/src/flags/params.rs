@@ -1,6 +1,6 @@
 //! A runbook's parameters as flags.
 
-use crate::{config::Config, errors::CliError};
+use crate::{code::Code, config::Config, errors::CliError};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use runbook_script::{Param, ParamKind, Runbook};
 use serde_json::{Map, Value};
@@ -14,27 +14,47 @@ fn flag(param: &Param) -> String {
     param.name.replace('_', "-")
 }
 
-/// Adds the parameters of a runbook to the flags of `run` or `record`.
-pub(crate) fn add_params(command: Command, runbook: &Runbook, config: &Config) -> Result<Command, CliError> {
+/// `run` or `record` for one runbook: its parameters stand before the flags that all runbooks share.
+pub(crate) fn add_params(command: &Command, runbook: &Runbook, config: &Config) -> Result<Command, CliError> {
     let heading = format!("Parameters of {}", runbook.source.name);
-    let mut command = command;
+    let usage = format!(
+        "runbook {} {} [--PARAMETER VALUE]... [OPTIONS]",
+        command.get_name(),
+        runbook.source.name
+    );
+    let mut own = Command::new(command.get_name().to_string())
+        .about(runbook.summary().to_string())
+        .override_usage(usage);
     for param in &runbook.params {
         let long = flag(param);
-        if command.get_arguments().any(|a| a.get_long() == Some(&long)) || ["help", "version"].contains(&long.as_str()) {
-            let message = format!("parameter `{}` of {} has the name of a flag of `runbook run`", param.name, runbook.source.path);
-            return Err(CliError::new(crate::code::Code::NotLoaded, message).hint("give the parameter another name"));
+        if command.get_arguments().any(|a| a.get_long() == Some(&long)) || EVERYWHERE.contains(&long.as_str()) {
+            let message = format!(
+                "parameter `{}` of {} has the name of a flag of `runbook run`",
+                param.name, runbook.source.path
+            );
+            return Err(CliError::new(Code::NotLoaded, message).hint("give the parameter another name"));
         }
         let site = config.param(&runbook.source.name, &param.name);
-        command = command.arg(argument(param, site).help_heading(heading.clone()));
+        own = own.arg(argument(param, site).help_heading(heading.clone()));
     }
-    let usage = format!("runbook {} {} [--PARAMETER VALUE]... [OPTIONS]", command.get_name(), runbook.source.name);
-    Ok(command.about(runbook.summary().to_string()).override_usage(usage))
+    let shared = command.get_arguments().map(|a| {
+        if a.is_positional() {
+            a.clone().hide(true)
+        } else {
+            a.clone()
+        }
+    });
+    Ok(own.args(shared).after_help(super::VARIABLES))
 }
+
+/// Flags that every command has.
+const EVERYWHERE: [&str; 6] = ["help", "version", "runbooks", "lang", "color", "verbose"];
 
 fn argument(param: &Param, site: Option<String>) -> Arg {
     let kind = param.kind;
     let arg = Arg::new(id(param))
         .long(flag(param))
+        .aliases(param.name.contains('_').then(|| param.name.clone()))
         .env(format!("RUNBOOK_PARAM_{}", param.name.to_uppercase()))
         .hide_env(true)
         .help(param.help.clone())

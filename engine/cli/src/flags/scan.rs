@@ -47,7 +47,11 @@ pub(crate) fn scan(arguments: &[OsString], app: &Command) -> Scanned {
         after_unknown = false;
     }
     scanned.name = scanned.name.or(doubtful);
-    if !scanned.command.as_deref().is_some_and(|c| ["run", "record"].contains(&c)) {
+    if !scanned
+        .command
+        .as_deref()
+        .is_some_and(|c| ["run", "record"].contains(&c))
+    {
         scanned.name = None;
     }
     scanned
@@ -59,7 +63,9 @@ fn takes_value(flag: &str, app: &Command, sub: Option<&Command>) -> Option<bool>
     if matches!(long, Some("help" | "version")) || matches!(flag, "h" | "V") {
         return Some(false);
     }
-    let mut known = app.get_arguments().chain(sub.into_iter().flat_map(Command::get_arguments));
+    let mut known = app
+        .get_arguments()
+        .chain(sub.into_iter().flat_map(Command::get_arguments));
     let found = known.find(|a| match long {
         Some(long) => a.get_long() == Some(long),
         None => a.get_short() == flag.chars().next(),
@@ -89,7 +95,11 @@ mod tests {
             ("", None),
         ] {
             let arguments: Vec<OsString> = line.split_whitespace().map(Into::into).collect();
-            assert_eq!(scan(&arguments, &command(&Config::default())).name.as_deref(), name, "{line}");
+            assert_eq!(
+                scan(&arguments, &command(&Config::default())).name.as_deref(),
+                name,
+                "{line}"
+            );
         }
     }
 

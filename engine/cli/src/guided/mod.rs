@@ -53,7 +53,14 @@ enum Choice {
 impl Guide {
     pub(crate) fn new(plan: Vec<PlannedStep>, style: Style, language: Language, interrupt: Interrupt) -> Guide {
         let (session, state) = (OnceLock::new(), Mutex::default());
-        Guide { plan, view: View(style), language, interrupt, session, state }
+        Guide {
+            plan,
+            view: View(style),
+            language,
+            interrupt,
+            session,
+            state,
+        }
     }
 
     pub(crate) fn begin(&self, session: &Arc<Session>, runbook: &Runbook) {
@@ -149,7 +156,9 @@ impl Guide {
             _ => done.iter().flat_map(|s| &s.evidence).collect(),
         };
         let numbers = ids.iter().filter_map(|id| id.trim_start_matches('e').parse().ok());
-        let items: Vec<_> = numbers.filter_map(|n| session.evidence(runbook_core::EvidenceId(n))).collect();
+        let items: Vec<_> = numbers
+            .filter_map(|n| session.evidence(runbook_core::EvidenceId(n)))
+            .collect();
         if items.is_empty() {
             return self.view.line("  no evidence yet");
         }
@@ -168,9 +177,14 @@ impl Guide {
             1 => Some(0),
             _ => self.pick("Explain which?", codes.clone()),
         };
-        let Some(code) = chosen.map(|i| codes[i].clone()) else { return };
+        let Some(code) = chosen.map(|i| codes[i].clone()) else {
+            return;
+        };
         match session.catalogue().get(&code) {
-            Some(entry) => pager::show(&crate::commands::page(entry, self.language, self.view.plain()), &self.interrupt),
+            Some(entry) => pager::show(
+                &crate::commands::page(entry, self.language, self.view.plain()),
+                &self.interrupt,
+            ),
             None => self.view.line(&format!("  `{code}` is not in the catalogue")),
         }
     }
@@ -182,14 +196,21 @@ impl Guide {
     }
 
     fn ask_text(&self, question: &str) -> Option<String> {
-        let asked = inquire::Text::new(question).with_help_message("Enter keeps it, Esc leaves it").prompt_skippable();
+        let asked = inquire::Text::new(question)
+            .with_help_message("Enter keeps it, Esc leaves it")
+            .prompt_skippable();
         self.answered(asked).filter(|t| !t.trim().is_empty())
     }
 
     fn pick(&self, question: &str, lines: Vec<String>) -> Option<usize> {
-        let numbered: Vec<inquire::list_option::ListOption<String>> =
-            lines.into_iter().enumerate().map(|(i, l)| inquire::list_option::ListOption::new(i, self.view.fit(&l))).collect();
-        let asked = inquire::Select::new(question, numbered).with_page_size(12).prompt_skippable();
+        let numbered: Vec<inquire::list_option::ListOption<String>> = lines
+            .into_iter()
+            .enumerate()
+            .map(|(i, l)| inquire::list_option::ListOption::new(i, self.view.fit(&l)))
+            .collect();
+        let asked = inquire::Select::new(question, numbered)
+            .with_page_size(12)
+            .prompt_skippable();
         self.answered(asked).map(|chosen| chosen.index)
     }
 
@@ -247,7 +268,10 @@ impl Observer for Guide {
     }
 
     fn asking(&self, questions: &[Question]) {
-        let lines: Vec<String> = questions.iter().map(|q| format!("{}: {}", q.target(), q.as_text(0))).collect();
+        let lines: Vec<String> = questions
+            .iter()
+            .map(|q| format!("{}: {}", q.target(), q.as_text(0)))
+            .collect();
         if !self.is_quiet() {
             self.view.asking(&lines);
         }

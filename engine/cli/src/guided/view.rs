@@ -21,7 +21,10 @@ impl View {
     }
 
     pub(super) fn plain(&self) -> Style {
-        Style { colour: false, ..self.0 }
+        Style {
+            colour: false,
+            ..self.0
+        }
     }
 
     /// Cuts a line to what fits beside a marker.
@@ -101,7 +104,11 @@ impl View {
             n if n > 8 => format!("; evidence {} and {} more", step.evidence[..6].join(" "), n - 6),
             _ => format!("; evidence {}", step.evidence.join(" ")),
         };
-        self.line(&format!("  {} in {} ms{evidence}", self.0.paint(code, word), step.duration_ms));
+        self.line(&format!(
+            "  {} in {} ms{evidence}",
+            self.0.paint(code, word),
+            step.duration_ms
+        ));
         if !step.reason.is_empty() {
             self.line(&self.0.wrap(&step.reason, "    ", "    "));
         }
@@ -137,26 +144,31 @@ impl View {
 
     pub(super) fn help(&self) {
         self.line(
-            "  Enter  run this step, then ask again     r  redo the last step, asking anew
-  a      run all steps that are left       b  go back to a step, asking anew from there
-  s      skip this step, with a reason     e  evidence of the last step, in $PAGER
-  n      write a note into the journal     x  explain a finding
-  q      stop here and keep the result     Ctrl-C  stop at once",
+            "  Enter  run this step        r  redo the last step, asking anew
+  a      run all that is left  b  go back to a step, asking anew from there
+  s      skip it, and say why  e  evidence of the last step, in the pager
+  n      write a note          x  explain a finding
+  q      stop, keep the result Ctrl-C  stop at once",
         );
     }
 }
 
 pub(super) fn step_line(step: &StepRecord) -> String {
-    let status = serde_json::to_value(step.status).ok().and_then(|s| s.as_str().map(String::from)).unwrap_or_default();
+    let status = serde_json::to_value(step.status)
+        .ok()
+        .and_then(|s| s.as_str().map(String::from))
+        .unwrap_or_default();
     format!("{}: {} ({status})", step.id, step.title)
 }
 
 /// The question as it was answered: the form that won.
 fn asked(evidence: &Evidence) -> String {
     match (&evidence.question, &evidence.answer.argv) {
-        (runbook_core::Question::Command(_), Some(argv)) => {
-            argv.iter().map(|word| runbook_core::shell_quote(word)).collect::<Vec<_>>().join(" ")
-        }
+        (runbook_core::Question::Command(_), Some(argv)) => argv
+            .iter()
+            .map(|word| runbook_core::shell_quote(word))
+            .collect::<Vec<_>>()
+            .join(" "),
         (question, _) => question.as_text(0),
     }
 }
@@ -179,8 +191,16 @@ pub(super) fn evidence_page(evidence: &Evidence) -> String {
     );
     let body = match &answer.outcome {
         Outcome::Output(o) => {
-            let stderr = if o.stderr.is_empty() { String::new() } else { format!("\nstderr:\n{}", o.stderr.text()) };
-            let cut = if o.cut_bytes > 0 { format!("\n({} bytes more were not kept)", o.cut_bytes) } else { String::new() };
+            let stderr = if o.stderr.is_empty() {
+                String::new()
+            } else {
+                format!("\nstderr:\n{}", o.stderr.text())
+            };
+            let cut = if o.cut_bytes > 0 {
+                format!("\n({} bytes more were not kept)", o.cut_bytes)
+            } else {
+                String::new()
+            };
             format!("exit {}\n\n{}{stderr}{cut}", o.exit, o.stdout.text())
         }
         Outcome::Body(body) => format!("\n{}", indented(&body.text())),
@@ -193,5 +213,7 @@ pub(super) fn evidence_page(evidence: &Evidence) -> String {
 /// JSON as a person reads it.
 fn indented(text: &str) -> String {
     let parsed: Option<serde_json::Value> = serde_json::from_str(text).ok();
-    parsed.and_then(|v| serde_json::to_string_pretty(&v).ok()).unwrap_or_else(|| text.into())
+    parsed
+        .and_then(|v| serde_json::to_string_pretty(&v).ok())
+        .unwrap_or_else(|| text.into())
 }

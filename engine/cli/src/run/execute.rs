@@ -35,7 +35,10 @@ const CLOSING: Duration = Duration::from_secs(1);
 const GUIDED_RUN: Duration = Duration::from_secs(24 * 3600);
 
 pub(super) enum Origin {
-    Asked { path: Option<PathBuf>, cluster: Box<ClusterFlags> },
+    Asked {
+        path: Option<PathBuf>,
+        cluster: Box<ClusterFlags>,
+    },
     Open(Arc<dyn World>),
 }
 
@@ -49,7 +52,10 @@ pub(super) struct Job {
 }
 
 pub(super) fn execute(cli: &Cli, job: Job) -> Result<Code, CliError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
     let outcome = runtime.block_on(job.execute(cli));
     // A script thread that is stuck in a call must not hold up the end.
     runtime.shutdown_background();
@@ -72,7 +78,12 @@ impl Watcher {
             Output::Ndjson => Watcher::Stream,
             Output::Text if sees && io::stdin().is_terminal() && !job.running.headless => {
                 let style = Style::stderr(cli.colour);
-                Watcher::Guided(Arc::new(Guide::new(plan.clone(), style, cli.language, interrupt.clone())))
+                Watcher::Guided(Arc::new(Guide::new(
+                    plan.clone(),
+                    style,
+                    cli.language,
+                    interrupt.clone(),
+                )))
             }
             // Log lines and a bar would spoil each other.
             _ if sees && cli.verbose == 0 => Watcher::Progress(Arc::new(Progress::new(plan.len()))),
@@ -100,7 +111,9 @@ impl Watcher {
 impl Job {
     async fn execute(self, cli: &Cli) -> Result<Code, CliError> {
         let interrupt = Interrupt::default();
-        interrupt.watch().map_err(|e| CliError::new(Code::Internal, "cannot watch for signals").cause(e.to_string()))?;
+        interrupt
+            .watch()
+            .map_err(|e| CliError::new(Code::Internal, "cannot watch for signals").cause(e.to_string()))?;
         let opened = tokio::select! {
             biased;
             () = interrupt.token.cancelled() => return Ok(Code::Interrupted),
@@ -138,7 +151,12 @@ impl Job {
     async fn run_on(self, cli: &Cli, world: Arc<dyn World>, interrupt: &Interrupt) -> Result<Code, CliError> {
         let watcher = Watcher::choose(cli, &self, interrupt);
         let session = self.session(world, &watcher)?;
-        let Job { running, params, loaded, .. } = self;
+        let Job {
+            running,
+            params,
+            loaded,
+            ..
+        } = self;
         let Loaded { host, runbook } = loaded;
         if let Some(guide) = watcher.guide() {
             guide.begin(&session, &runbook);
@@ -167,16 +185,27 @@ impl Job {
         let journal = journals::create(self.running.journal.as_deref(), &begin.run, &source.text)?;
         let guided = watcher.guide().is_some();
         let limits = Limits {
-            run: self.running.timeout.unwrap_or(if guided { GUIDED_RUN } else { Limits::default().run }),
+            run: self
+                .running
+                .timeout
+                .unwrap_or(if guided { GUIDED_RUN } else { Limits::default().run }),
             step: self.running.step_timeout,
             question: self.running.question_timeout,
         };
         let (catalogue, errors) = self.loaded.host.library().catalogue();
         for error in errors {
-            tracing::warn!("catalogue: {error}");
+            tracing::info!("catalogue: {error}");
         }
         let catalogue = Arc::new(catalogue);
-        Ok(Arc::new(Session::new(world, journal, catalogue, watcher.observer(), limits, self.allow, begin)))
+        Ok(Arc::new(Session::new(
+            world,
+            journal,
+            catalogue,
+            watcher.observer(),
+            limits,
+            self.allow,
+            begin,
+        )))
     }
 }
 
@@ -243,7 +272,13 @@ fn why_not_run(ended: &Option<Ended>) -> String {
     }
 }
 
-fn code_of(ended: &Option<Ended>, result: &RunResult, session: &Session, running: &Running, interrupt: &Interrupt) -> Code {
+fn code_of(
+    ended: &Option<Ended>,
+    result: &RunResult,
+    session: &Session,
+    running: &Running,
+    interrupt: &Interrupt,
+) -> Code {
     let verdict = || match result.verdict {
         Verdict::Inconclusive if session.no_access() => Code::CouldNotAsk,
         verdict => Code::of(verdict, running.fail_on()),

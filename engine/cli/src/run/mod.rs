@@ -9,9 +9,9 @@ pub(crate) use signals::Interrupt;
 
 use crate::{
     Cli, Loaded,
+    code::Code,
     errors::CliError,
     flags::{FailOn, RecordFlags, ReplayFlags, RunFlags, Running, WorldFlags, read_params},
-    code::Code,
     journals, load, load_source, text, world,
 };
 use clap::ArgMatches;
@@ -40,28 +40,61 @@ fn start(
     params: Map<String, Value>,
     loaded: Loaded,
 ) -> Result<Code, CliError> {
-    let origin = Origin::Asked { path: world.world, cluster: Box::new(world.cluster) };
-    execute::execute(cli, Job { origin, allow: world.allow.into(), record, running, params, loaded })
+    let origin = Origin::Asked {
+        path: world.world,
+        cluster: Box::new(world.cluster),
+    };
+    execute::execute(
+        cli,
+        Job {
+            origin,
+            allow: world.allow.into(),
+            record,
+            running,
+            params,
+            loaded,
+        },
+    )
 }
 
 pub(crate) fn replay(cli: &Cli, flags: ReplayFlags) -> Result<Code, CliError> {
     let path = journals::find(&flags.run)?;
     if !runbook_run::Stored::is_journal(&path) {
-        return Err(CliError::usage(format!("`{}` is not the journal of a run", path.display()))
-            .hint("`runbook run NAME --world PATH` runs a runbook on a recording"));
+        return Err(
+            CliError::usage(format!("`{}` is not the journal of a run", path.display()))
+                .hint("`runbook run NAME --world PATH` runs a runbook on a recording"),
+        );
     }
     let stored = world::stored(&path)?;
     let loaded = script_of(cli, &stored.begin, flags.script.as_deref(), &path)?;
     let known = |name: &String| loaded.runbook.params.iter().any(|p| p.name == *name);
-    let (params, gone): (Map<_, _>, Map<_, _>) = stored.begin.params.clone().into_iter().partition(|(name, _)| known(name));
+    let (params, gone): (Map<_, _>, Map<_, _>) = stored
+        .begin
+        .params
+        .clone()
+        .into_iter()
+        .partition(|(name, _)| known(name));
     for name in gone.keys() {
-        text::say(&format!("warning: the run had the parameter `{}`, which this script does not take", text::clean_line(name)));
+        text::say(&format!(
+            "warning: the run had the parameter `{}`, which this script does not take",
+            text::clean_line(name)
+        ));
     }
     let mut running = flags.running;
     // The answers are in a journal already; another one is written only where it is asked for.
     running.journal.get_or_insert_with(|| "none".into());
     let origin = Origin::Open(std::sync::Arc::new(world::of_journal(&stored, &path)));
-    execute::execute(cli, Job { origin, allow: Effect::Probe, record: None, running, params, loaded })
+    execute::execute(
+        cli,
+        Job {
+            origin,
+            allow: Effect::Probe,
+            record: None,
+            running,
+            params,
+            loaded,
+        },
+    )
 }
 
 /// The script of a run: an edited one, the text kept beside the journal, or the runbook of that name.
@@ -69,15 +102,30 @@ fn script_of(cli: &Cli, begin: &Begin, edited: Option<&Path>, journal: &Path) ->
     if let Some(path) = edited {
         return load(&cli.library, &path.to_string_lossy());
     }
-    let folder = if journal.is_dir() { journal } else { journal.parent().unwrap_or(journal) };
+    let folder = if journal.is_dir() {
+        journal
+    } else {
+        journal.parent().unwrap_or(journal)
+    };
     let kept = folder.join(journals::SCRIPT);
     if let Ok(text) = std::fs::read_to_string(&kept) {
         let (name, path) = (begin.runbook.clone(), kept.display().to_string());
-        return load_source(&cli.library, &Source { name, path, origin: SourceOrigin::File(kept), text: text.into() });
+        return load_source(
+            &cli.library,
+            &Source {
+                name,
+                path,
+                origin: SourceOrigin::File(kept),
+                text: text.into(),
+            },
+        );
     }
     let loaded = load(&cli.library, &begin.runbook)?;
     if loaded.runbook.source.sha256() != begin.runbook_sha256 {
-        text::say(&format!("warning: runbook `{}` has changed since that run", text::clean_line(&begin.runbook)));
+        text::say(&format!(
+            "warning: runbook `{}` has changed since that run",
+            text::clean_line(&begin.runbook)
+        ));
     }
     Ok(loaded)
 }

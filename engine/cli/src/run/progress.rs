@@ -30,8 +30,13 @@ impl Observer for Progress {
 
     fn asking(&self, questions: &[Question]) {
         if let Some(first) = questions.first() {
-            let more = if questions.len() > 1 { format!(" (+{})", questions.len() - 1) } else { String::new() };
-            self.0.set_message(clean_line(&format!("{}: {}{more}", first.target(), first.as_text(0))));
+            let more = if questions.len() > 1 {
+                format!(" (+{})", questions.len() - 1)
+            } else {
+                String::new()
+            };
+            self.0
+                .set_message(clean_line(&format!("{}: {}{more}", first.target(), first.as_text(0))));
         }
     }
 

@@ -47,7 +47,11 @@ impl Interrupt {
         let mut signals = Signals {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
-            hang_up: signal(SignalKind::hangup())?,
+            hang_up: if ignores_hang_up() {
+                None
+            } else {
+                Some(signal(SignalKind::hangup())?)
+            },
         };
         let this = self.clone();
         tokio::spawn(async move {
@@ -64,21 +68,35 @@ impl Interrupt {
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
-    hang_up: Signal,
+    hang_up: Option<Signal>,
 }
 
 impl Signals {
     async fn next(&mut self, pager: &AtomicBool) {
+        let Signals {
+            interrupt,
+            terminate,
+            hang_up,
+        } = self;
         loop {
             tokio::select! {
-                _ = self.interrupt.recv() => {
+                _ = interrupt.recv() => {
                     if !pager.load(Ordering::SeqCst) {
                         return;
                     }
                 }
-                _ = self.terminate.recv() => return,
-                _ = self.hang_up.recv() => return,
+                _ = terminate.recv() => return,
+                Some(()) = async { hang_up.as_mut()?.recv().await } => return,
             }
         }
     }
+}
+
+/// Under `nohup` a terminal that goes away is no reason to stop.
+fn ignores_hang_up() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|l| l.strip_prefix("SigIgn:"));
+    ignored
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask & 1 != 0)
 }

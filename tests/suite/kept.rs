@@ -1,0 +1,91 @@
+//! Journals, recordings, replays.
+
+use crate::stage::Stage;
+use serde_json::Value;
+use std::fs;
+
+/// A result without what differs between two runs of the same answers.
+pub(crate) fn essence(json: &str) -> Value {
+    let mut result: Value = serde_json::from_str(json).unwrap();
+    for key in ["run", "started", "duration_ms", "world"] {
+        result[key] = Value::Null;
+    }
+    for step in result["steps"].as_array_mut().unwrap() {
+        step["duration_ms"] = Value::Null;
+    }
+    result
+}
+
+#[test]
+fn a_run_is_kept_and_replays_to_the_same() {
+    let stage = Stage::new();
+    let first = stage.run("long --output json --src shop/cart-0 --limit-ms 9");
+    assert_eq!(stage.runs().len(), 1);
+    let again = stage.say("replay last --output json");
+    again.is(1, &["limit 9 src shop/cart-0"], &[]);
+    assert_eq!(essence(&first.out), essence(&again.out));
+    assert_eq!(stage.runs().len(), 1, "a replay is not kept");
+    let folder = stage.runs().remove(0);
+    let id = folder.file_name().unwrap().to_string_lossy().into_owned();
+    stage.say(&format!("replay {id} --exit-zero")).is(0, &[], &[]);
+    stage.say(&format!("replay {}", folder.display())).is(1, &[], &[]);
+    stage
+        .say(&format!("run long --world {}", folder.display()))
+        .is(1, &[], &[]);
+    stage
+        .say("replay nothing-like-that")
+        .is(2, &[], &["no run `nothing-like-that`"]);
+    stage
+        .say("replay world")
+        .is(2, &[], &["not the journal of a run", "--world"]);
+}
+
+#[test]
+fn an_edited_script_replays_and_the_kept_one_stays() {
+    let stage = Stage::new();
+    stage.run("long --limit-ms 9");
+    stage.file("edited.rhai", "//! Edited.\nfn main(p) { step(\"first\", \"How many?\", || { note(`${kube::list(\"nodes\").len()} nodes`); }); }\n");
+    stage
+        .say("replay last --with edited.rhai")
+        .is(0, &["1 nodes"], &["`limit_ms`, which this script does not take"]);
+    fs::remove_file(stage.0.work().join("books/long.rhai")).unwrap();
+    stage.say("replay last").is(1, &["VETH-MISSING"], &[]);
+}
+
+#[test]
+fn journals_go_where_they_are_told() {
+    let stage = Stage::new();
+    stage.run("healthy --journal none").is(0, &[], &[]);
+    assert!(stage.runs().is_empty());
+    stage.run("healthy --journal here").is(0, &[], &[]);
+    assert!(stage.0.work().join("here/journal.ndjson").is_file());
+    stage
+        .run("healthy --journal here")
+        .is(2, &[], &["`here` holds a journal already", "a folder of its own"]);
+    let unwritable = stage.run("healthy --journal /proc/no/where");
+    unwritable.is(0, &["healthy"], &["warning: cannot write the journal"]);
+    assert_eq!(unwritable.err.lines().count(), 1, "{unwritable:?}");
+}
+
+#[test]
+fn a_recording_replays_to_the_same() {
+    let stage = Stage::new();
+    for target in ["rec", "rec.tar.zst"] {
+        let first = stage.say(&format!("record long --to {target} --world world --output json"));
+        first.is(1, &[], &[&format!("recorded: {target}")]);
+        let again = stage.say(&format!("run long --world {target} --output json"));
+        assert_eq!(essence(&first.out)["findings"], essence(&again.out)["findings"]);
+        assert_eq!(again.code, 1);
+    }
+}
+
+#[test]
+fn a_torn_journal_opens_and_is_told() {
+    let stage = Stage::new();
+    stage.run("long");
+    let journal = stage.runs().remove(0).join("journal.ndjson");
+    let text = fs::read_to_string(&journal).unwrap();
+    let cut = text.find("\"step-end\"").unwrap() + 4;
+    fs::write(&journal, &text[..cut]).unwrap();
+    stage.say("replay last").is(1, &["VETH-MISSING"], &["was cut off"]);
+}
