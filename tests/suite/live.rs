@@ -6,7 +6,12 @@ use runbook_testkit::{ApiServer, Script, Sealed, SshNodes, recordings};
 use serde_json::Value;
 use std::{collections::BTreeSet, path::Path};
 
-const VXLAN_PAIR: [&str; 4] = ["--src", "shop/frontend-6d4cf56db6-x7k2p", "--dst", "shop/catalog-7c9d8b6f5d-abx4k"];
+const VXLAN_PAIR: [&str; 4] = [
+    "--src",
+    "shop/frontend-6d4cf56db6-x7k2p",
+    "--dst",
+    "shop/catalog-7c9d8b6f5d-abx4k",
+];
 const NODES: [&str; 3] = ["kworker-1", "kworker-2", "kworker-3"];
 
 struct Live {
@@ -21,7 +26,11 @@ impl Live {
         let unpacked = recordings::unpack(&archive).unwrap();
         let api = ApiServer::start(&unpacked, script).unwrap();
         let sealed = Sealed::new().unwrap().env("KUBECONFIG", &api.kubeconfig_path);
-        Live { sealed, api, world: archive }
+        Live {
+            sealed,
+            api,
+            world: archive,
+        }
     }
 
     fn run(&self, args: &[&str]) -> (i32, String, String) {
@@ -32,7 +41,15 @@ impl Live {
     }
 
     fn diagnose(&self, more: &[&str]) -> Value {
-        let mut args = vec!["run", "pod-cross-node", "--headless", "--output", "json", "--allow", "probe"];
+        let mut args = vec![
+            "run",
+            "pod-cross-node",
+            "--headless",
+            "--output",
+            "json",
+            "--allow",
+            "probe",
+        ];
         args.extend(VXLAN_PAIR);
         args.extend(more);
         let (_, out, err) = self.run(&args);
@@ -40,7 +57,14 @@ impl Live {
     }
 
     fn recorded(&self) -> Value {
-        let mut args = vec!["run", "pod-cross-node", "--output", "json", "--world", self.world.to_str().unwrap()];
+        let mut args = vec![
+            "run",
+            "pod-cross-node",
+            "--output",
+            "json",
+            "--world",
+            self.world.to_str().unwrap(),
+        ];
         args.extend(VXLAN_PAIR);
         serde_json::from_str(&self.run(&args).1).unwrap()
     }
@@ -53,8 +77,15 @@ fn causes(result: &Value) -> Vec<String> {
 }
 
 fn rungs(result: &Value) -> BTreeSet<String> {
-    let on_nodes = result["evidence"].as_array().unwrap().iter().filter(|e| e["target"].as_str().unwrap().starts_with("node/"));
-    on_nodes.map(|e| e["via"].as_str().unwrap().to_string()).filter(|v| v != "derived").collect()
+    let on_nodes = result["evidence"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|e| e["target"].as_str().unwrap().starts_with("node/"));
+    on_nodes
+        .map(|e| e["via"].as_str().unwrap().to_string())
+        .filter(|v| v != "derived")
+        .collect()
 }
 
 #[test]
@@ -62,10 +93,20 @@ fn a_live_cluster_gets_the_diagnosis_of_its_recording_over_exec() {
     for world in ["vxlan-port-blocked", "rp-filter-strict", "healthy"] {
         let live = Live::of(world, Script::new());
         let result = live.diagnose(&["--via", "exec"]);
-        assert_eq!(causes(&result), causes(&live.recorded()), "{world}: {:#}", result["steps"]);
+        assert_eq!(
+            causes(&result),
+            causes(&live.recorded()),
+            "{world}: {:#}",
+            result["steps"]
+        );
         assert_eq!(rungs(&result), BTreeSet::from(["exec".to_string()]), "{world}");
         for node in NODES {
-            let trips = live.api.execs().iter().filter(|r| r.exec.as_ref().is_some_and(|(subject, _)| subject == node)).count();
+            let trips = live
+                .api
+                .execs()
+                .iter()
+                .filter(|r| r.exec.as_ref().is_some_and(|(subject, _)| subject == node))
+                .count();
             assert!(trips <= 3, "{world}: {trips} round trips to {node}");
         }
     }
@@ -85,7 +126,11 @@ fn and_over_ssh() {
     assert_eq!(causes(&result), causes(&live.recorded()), "{:#}", result["steps"]);
     assert_eq!(rungs(&result), BTreeSet::from(["ssh".to_string()]));
     for node in NODES {
-        assert!(nodes.sessions(node) <= 3, "{} round trips to {node}", nodes.sessions(node));
+        assert!(
+            nodes.sessions(node) <= 3,
+            "{} round trips to {node}",
+            nodes.sessions(node)
+        );
     }
 }
 
@@ -94,11 +139,29 @@ fn a_recording_of_a_live_run_replays_to_the_same() {
     let live = Live::of("vxlan-port-blocked", Script::new());
     let archive = live.sealed.work().join("incident.tar.zst");
     let archive = archive.to_str().unwrap();
-    let mut args = vec!["record", "--to", archive, "pod-cross-node", "--headless", "--output", "json", "--allow", "probe"];
+    let mut args = vec![
+        "record",
+        "--to",
+        archive,
+        "pod-cross-node",
+        "--headless",
+        "--output",
+        "json",
+        "--allow",
+        "probe",
+    ];
     args.extend(VXLAN_PAIR);
     let (code, first, err) = live.run(&args);
     assert_eq!(code, 1, "{err}");
-    let mut args = vec!["run", "pod-cross-node", "--headless", "--output", "json", "--world", archive];
+    let mut args = vec![
+        "run",
+        "pod-cross-node",
+        "--headless",
+        "--output",
+        "json",
+        "--world",
+        archive,
+    ];
     args.extend(VXLAN_PAIR);
     let (code, again, err) = live.run(&args);
     assert_eq!(code, 1, "{err}");
@@ -118,7 +181,10 @@ fn a_recording_of_a_live_run_replays_to_the_same() {
 #[test]
 fn rights_that_are_missing_are_told_and_the_rest_goes_on() {
     use runbook_testkit::{Fault, On};
-    let live = Live::of("vxlan-port-blocked", Script::new().fault(On::exec("*"), Fault::Status(403)));
+    let live = Live::of(
+        "vxlan-port-blocked",
+        Script::new().fault(On::exec("*"), Fault::Status(403)),
+    );
     let result = live.diagnose(&["--via", "exec"]);
     assert_eq!(result["verdict"], "inconclusive");
     let steps = result["steps"].as_array().unwrap();

@@ -20,7 +20,7 @@ fn an_error_makes_its_step_inconclusive_and_what_depends_on_it_says_so() {
     let (ended, result) = run_body(
         "let r = step(\"routes\", \"?\", || node::routes(\"no-such-node\"));\n\
          step(\"use\", \"?\", || r.len);\n\
-         step(\"loop\", \"?\", || { for x in r { note(`${x}`); } });\n\
+         step(\"loop\", \"?\", || { for x in r { ui::note(`${x}`); } });\n\
          step(\"other\", \"?\", || 1);",
     );
     assert!(matches!(ended, Ended::Completed), "{ended:?}");
