@@ -118,13 +118,16 @@ fn cargo_test(summary: &mut Summary) -> Result<()> {
         skipped,
         ..
     } = reader;
-    // A test binary that does not build, or dies, has no line of its own.
-    let failed = failed + usize::from(!success && failed == 0);
+    // Tests that do not build, or die, have no line of their own.
+    let lost = !success && failed == 0;
+    let why = if lost { ", some do not build or did not end" } else { "" };
+    let failed = failed + usize::from(lost);
     summary.passed += passed;
     summary.failed += failed;
-    summary
-        .lines
-        .push(format!("{} tests: {passed} passed, {failed} failed", word(failed == 0)));
+    summary.lines.push(format!(
+        "{} tests: {passed} passed, {failed} failed{why}",
+        word(failed == 0)
+    ));
     if ignored > 0 {
         summary
             .lines
