@@ -83,14 +83,11 @@ pub(crate) fn lint(host: &Host, runbook: &Runbook) -> Vec<Lint> {
 
 fn visit_calls(ast: &AST, visit: &mut impl FnMut(&FnCallExpr, Position)) {
     ast.walk(&mut |path| {
-        match path.last() {
-            Some(
-                ASTNode::Expr(Expr::FnCall(call, at) | Expr::MethodCall(call, at))
-                | ASTNode::Stmt(Stmt::FnCall(call, at)),
-            ) => {
-                visit(call, *at);
-            }
-            _ => {}
+        if let Some(
+            ASTNode::Expr(Expr::FnCall(call, at) | Expr::MethodCall(call, at)) | ASTNode::Stmt(Stmt::FnCall(call, at)),
+        ) = path.last()
+        {
+            visit(call, *at);
         }
         true
     });

@@ -52,8 +52,7 @@ fn options<'a>(args: &'a [String], with_value: &str) -> (Vec<(char, Option<&'a s
         match arg.strip_prefix('-') {
             None | Some("") => words.push(arg),
             Some(letters) => {
-                let mut rest = letters.char_indices();
-                while let Some((i, letter)) = rest.next() {
+                for (i, letter) in letters.char_indices() {
                     if with_value.contains(letter) {
                         let glued = letters.get(i + letter.len_utf8()..).filter(|v| !v.is_empty());
                         options.push((letter, glued.or_else(|| args.next())));

@@ -127,14 +127,14 @@ impl Record {
         }
         let body = ApiPath::parse(&get.path)
             .ok_or(Failure::NotRecorded)
-            .and_then(|path| self.from_lists(&path, get));
+            .and_then(|path| self.listed(&path, get));
         match body {
             Ok(text) => Answer::new(Outcome::Body(text), Via::Recorded, self.clock),
             Err(failure) => self.failed(failure),
         }
     }
 
-    fn from_lists(&self, path: &ApiPath<'_>, get: &ApiGet) -> Result<Raw, Failure> {
+    fn listed(&self, path: &ApiPath<'_>, get: &ApiGet) -> Result<Raw, Failure> {
         let read = |file: &str| self.files.read(file).map(Raw::from);
         match path {
             ApiPath::Document(file) => read(file).ok_or(Failure::NotRecorded),

@@ -67,10 +67,8 @@ fn match_term<'a>(term: &str, value: &impl Fn(&str) -> Option<&'a str>) -> Optio
     if let Some((key, want, equal)) = equality(term) {
         return Some((value(key) == Some(want)) == equal);
     }
-    match term.strip_prefix('!') {
-        Some(key) => Some(value(key.trim()).is_none()),
-        None => Some(value(term).is_some()),
-    }
+    let (key, absent) = term.strip_prefix('!').map_or((term, false), |key| (key.trim(), true));
+    (!key.contains(char::is_whitespace)).then(|| value(key).is_some() != absent)
 }
 
 #[cfg(test)]
