@@ -123,13 +123,21 @@ impl Style {
         textwrap::fill(&clean(text), options)
     }
 
+    /// `**words**` stand out where there is colour, and are plain words where there is none.
+    fn strong(&self, text: &str) -> String {
+        let parts = text.split("**").enumerate();
+        parts
+            .map(|(i, part)| if i % 2 == 1 { self.bold(part) } else { part.into() })
+            .collect()
+    }
+
     /// Markdown as a terminal shows it: headings stand out, text wraps, code stays as it is.
     pub(crate) fn markdown(&self, text: &str) -> String {
         let (mut out, mut paragraph, mut code) = (String::new(), String::new(), false);
         let flush = |paragraph: &mut String, out: &mut String| {
             if !paragraph.is_empty() {
                 let rest = if paragraph.starts_with("- ") { "  " } else { "" };
-                out.push_str(&self.wrap(paragraph, "", rest));
+                out.push_str(&self.strong(&self.wrap(paragraph, "", rest)));
                 out.push('\n');
                 paragraph.clear();
             }
@@ -211,7 +219,7 @@ mod tests {
             width: 24,
             unicode: true,
         };
-        let text = style.markdown("## Meaning\nA line that is long\nand goes on.\n\n```sh\nip -d link show dev vxlan.calico\n```\n- one\n- two");
+        let text = style.markdown("## Meaning\nA **line** that is long\nand goes on.\n\n```sh\nip -d link show dev vxlan.calico\n```\n- one\n- two");
         let want = "Meaning\nA line that is long and\ngoes on.\n\n    ip -d link show dev vxlan.calico\n- one\n- two\n";
         assert_eq!(text, want);
     }

@@ -143,7 +143,7 @@ impl Guide {
 
     fn pick_step(&self) -> Option<String> {
         let done = self.state().done.clone();
-        let lines = done.iter().map(|s| view::step_line(s)).collect();
+        let lines = done.iter().map(view::step_line).collect();
         self.pick("Back to which step?", lines).map(|i| done[i].id.clone())
     }
 
