@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::fs;
 
 /// A result without what differs between two runs of the same answers.
-fn essence(json: &str) -> Value {
+pub(crate) fn essence(json: &str) -> Value {
     let mut result: Value = serde_json::from_str(json).unwrap();
     for key in ["run", "started", "duration_ms", "world"] {
         result[key] = Value::Null;
@@ -44,7 +44,7 @@ fn a_run_is_kept_and_replays_to_the_same() {
 fn an_edited_script_replays_and_the_kept_one_stays() {
     let stage = Stage::new();
     stage.run("long --limit-ms 9");
-    stage.file("edited.rhai", "//! Edited.\nfn main(p) { step(\"first\", \"How many?\", || { note(`${kube::list(\"nodes\").len()} nodes`); }); }\n");
+    stage.file("edited.rhai", "//! Edited.\nfn main(p) { step(\"first\", \"How many?\", || { ui::note(`${kube::list(\"nodes\").len()} nodes`); }); }\n");
     stage
         .say("replay last --with edited.rhai")
         .is(0, &["1 nodes"], &["`limit_ms`, which this script does not take"]);

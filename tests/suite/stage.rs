@@ -41,7 +41,7 @@ const BOOKS: [(&str, &str); 9] = [
     ("outside", "step(\"look\", \"Fine?\", || 1); no_such_function(1);"),
     (
         "hostile",
-        "step(\"look\", \"Is the name harmless?\", || { note(\"\\x1b[2Jnote\"); finding(\"VETH-MISSING\", #{ pod: \"a\\x1b]0;owned\\x07\\nb\", summary: \"bad \\x1b[31mname\" }); });",
+        "step(\"look\", \"Is the name harmless?\", || { ui::note(\"\\x1b[2Jnote\"); finding(\"VETH-MISSING\", #{ pod: \"a\\x1b]0;owned\\x07\\nb\", summary: \"bad \\x1b[31mname\" }); });",
     ),
 ];
 
@@ -58,7 +58,7 @@ fn main(p) {
     step(\"first\", \"Which nodes are there?\", || kube::list(\"nodes\").len());
     step(\"second\", \"Is the link there?\", || finding(\"VETH-MISSING\", #{ pod: \"shop/cart-0\", summary: \"no link\" }));
     step(\"third\", \"Can we tell?\", || unknown(\"no\"));
-    step(\"fourth\", \"Is it the limit?\", || { note(`limit ${p.limit_ms} src ${p.src}`); });
+    step(\"fourth\", \"Is it the limit?\", || { ui::note(`limit ${p.limit_ms} src ${p.src}`); });
 }
 ";
 

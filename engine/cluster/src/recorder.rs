@@ -2,7 +2,7 @@
 
 use crate::recorded::{Capture, FORMAT, Index, Request, list_file};
 use runbook_core::{
-    Answer, AskContext, AskFuture, Failure, Outcome, Question, Raw, Target, Via, World, WorldInfo, redact,
+    Answer, AskContext, AskFuture, Failure, Outcome, Question, Raw, Target, Via, World, WorldInfo, redact_answer,
 };
 use sha2::{Digest, Sha256};
 use std::{
@@ -106,6 +106,7 @@ impl Recorder {
     }
 
     fn try_keep(&self, state: &mut State, question: &Question, answer: &Answer) -> Result<(), RecorderError> {
+        let answer = &redact_answer(answer.clone());
         let failure = match &answer.outcome {
             Outcome::Failed(Failure::NotRecorded | Failure::Cancelled | Failure::EffectNotAllowed(_)) => return Ok(()),
             Outcome::Failed(f) => Some(f.clone()),
@@ -189,7 +190,7 @@ impl Recorder {
                 file_name(&format!("{line}-{}", short_hash(&line)))
             );
             capture.exit = output.exit;
-            capture.stderr = masked(&output.stderr);
+            capture.stderr = output.stderr.clone();
             capture.cut_bytes = output.cut_bytes;
             self.write(state, &capture.file.clone(), &output.stdout)?;
         }
@@ -209,15 +210,8 @@ impl Recorder {
         let path = self.folder.join(file);
         let parent = path.parent().unwrap_or(&self.folder);
         fs::create_dir_all(parent)
-            .and_then(|()| fs::write(&path, masked(raw).bytes()))
+            .and_then(|()| fs::write(&path, raw.bytes()))
             .map_err(|source| RecorderError::Write { path, source })
-    }
-}
-
-fn masked(raw: &Raw) -> Raw {
-    match std::str::from_utf8(raw.bytes()) {
-        Ok(text) => redact(text).into_owned().into(),
-        Err(_) => raw.clone(),
     }
 }
 

@@ -12,6 +12,6 @@ pub use answer::{Answer, Attempt, Failure, Outcome, Output, Via};
 pub use finding::{Certainty, EvidenceId, Finding, Severity, Subject};
 pub use question::{ApiGet, Argv, CommandQuestion, Effect, LogQuestion, PodRef, Question, Target, shell_quote};
 pub use raw::Raw;
-pub use redact::redact;
+pub use redact::{redact, redact_answer};
 pub use verdict::{StepStatus, Verdict};
 pub use world::{AskContext, AskFuture, World, WorldInfo, WorldKind};

@@ -1,4 +1,6 @@
+use crate::{Answer, Outcome, Raw};
 use regex::{Captures, Regex};
+use serde_json::Value;
 use std::{borrow::Cow, sync::LazyLock};
 
 /// What a secret looks like. Group `keep` is written back, the rest of the match is masked.
@@ -29,9 +31,92 @@ pub fn redact(text: &str) -> Cow<'_, str> {
     })
 }
 
+/// The same for a whole answer, before it is kept anywhere: what programs said, and what objects of the API hold that is
+/// nobody's business here: values of environment variables, data of Secrets, copies of whole objects in annotations.
+pub fn redact_answer(mut answer: Answer) -> Answer {
+    let mask = |raw: &Raw| match std::str::from_utf8(raw.bytes()) {
+        Ok(text) => match redact(text) {
+            Cow::Borrowed(_) => raw.clone(),
+            Cow::Owned(masked) => masked.into(),
+        },
+        Err(_) => raw.clone(),
+    };
+    match &mut answer.outcome {
+        Outcome::Output(output) => {
+            output.stdout = mask(&output.stdout);
+            output.stderr = mask(&output.stderr);
+        }
+        Outcome::Body(body) => {
+            if let Ok(mut object) = serde_json::from_slice::<Value>(body.bytes()) {
+                mask_object(&mut object);
+                *body = object.to_string().into();
+            }
+            *body = mask(body);
+        }
+        Outcome::Time(_) | Outcome::Failed(_) => {}
+    }
+    answer
+}
+
+const MASK: &str = "****";
+
+fn mask_object(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(mask_object),
+        Value::Object(map) => {
+            let is_secret = map.get("kind").is_some_and(|k| k == "Secret");
+            for (key, value) in map.iter_mut() {
+                match (key.as_str(), &mut *value) {
+                    ("env", Value::Array(variables)) => variables.iter_mut().for_each(mask_variable),
+                    ("kubectl.kubernetes.io/last-applied-configuration", _) => *value = MASK.into(),
+                    ("data" | "stringData", Value::Object(data)) if is_secret => {
+                        data.values_mut().for_each(|v| *v = MASK.into());
+                    }
+                    (_, value) => mask_object(value),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Calico's own settings say how it runs and are no secrets; everybody else's values go.
+fn mask_variable(variable: &mut Value) {
+    const OPEN: [&str; 6] = ["CALICO_", "FELIX_", "IP", "CLUSTER_TYPE", "DATASTORE_TYPE", "NODENAME"];
+    let known = variable["name"]
+        .as_str()
+        .is_some_and(|n| OPEN.iter().any(|p| n.starts_with(p)));
+    if let Some(value) = variable.get_mut("value").filter(|_| !known) {
+        *value = MASK.into();
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::redact;
+    use super::*;
+    use crate::Via;
+    use jiff::Timestamp;
+
+    #[test]
+    fn an_object_keeps_its_shape_and_loses_its_secrets() {
+        let object = serde_json::json!({"kind": "List", "items": [
+            {"kind": "Pod", "metadata": {"name": "a", "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "hunter2"}},
+             "spec": {"containers": [{"env": [{"name": "DB", "value": "hunter2"}, {"name": "FELIX_IPINIPMTU", "value": "1440"}]}]}},
+            {"kind": "Secret", "data": {"key": "hunter2"}}, {"kind": "ConfigMap", "data": {"open": "yes"}},
+        ]});
+        let answer = Answer::new(
+            Outcome::Body(object.to_string().into()),
+            Via::Api,
+            Timestamp::UNIX_EPOCH,
+        );
+        let kept = redact_answer(answer);
+        let text = kept.body().unwrap().text().into_owned();
+        assert!(!text.contains("hunter2"), "{text}");
+        assert!(
+            text.contains("1440") && text.contains("yes") && text.contains("\"DB\""),
+            "{text}"
+        );
+    }
 
     #[test]
     fn secrets_go_and_the_rest_stays() {

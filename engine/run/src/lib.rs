@@ -4,6 +4,7 @@ mod catalogue;
 mod causes;
 mod journal;
 mod observer;
+mod records;
 mod result;
 mod session;
 

@@ -191,9 +191,9 @@ fn no_field<'a>(key: &str, fields: impl Iterator<Item = &'a str> + Clone) -> Box
 
 /// The candidate that a person most likely meant.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let scored = candidates
-        .map(|c| (strsim::jaro_winkler(word, c), c))
-        .filter(|(score, _)| *score > 0.8);
+    // Short words differ much by one swapped letter; long ones agree in how they begin.
+    let score = |c: &str| strsim::jaro_winkler(word, c).max(strsim::normalized_damerau_levenshtein(word, c) + 0.15);
+    let scored = candidates.map(|c| (score(c), c)).filter(|(score, _)| *score > 0.8);
     scored.max_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, c)| c)
 }
 

@@ -122,6 +122,8 @@ pub(crate) const FACTS: &[Fact] = &[
     fact("iptables_nft", "iptables_save", &[&["iptables-nft-save", "-c"]]),
     fact("ipsets", "ipset_save", &[&["ipset", "save"]]),
     fact("nft", "nft_ruleset", &[&["nft", "list", "ruleset"]]),
+    // Where rules cannot be had, it says at least which tables there are.
+    text("nft_tables", &[&["nft", "list", "tables"]]),
     any_exit(fact(
         "bird_status",
         "birdcl_show_status",

@@ -1,4 +1,4 @@
-//! The words of a runbook: `step`, `finding`, `skip`, `unknown`, `each`, `note`.
+//! The words of a runbook: `step`, `finding`, `skip`, `unknown`, `each`.
 
 use crate::{
     data::{Data, evidence_of, fail, from_dynamic},
@@ -127,16 +127,6 @@ mod words {
                 .ok_or_else(|| fail("`each` takes a list"))?,
         };
         run_each(&cx, items, &work)
-    }
-
-    /// Shows a line to the reader of the run. It is kept in the journal.
-    /// ```rhai
-    /// note("comparing shop/cart-0 with shop/web-1");
-    /// ```
-    #[rhai_fn(return_raw)]
-    pub(super) fn note(cx: NativeCallContext<'_>, text: &str) -> Result<()> {
-        Hand::of(&cx)?.session.note(text);
-        Ok(())
     }
 
     /// Waits, and wakes at once when the run is stopped. `seconds` may be a fraction.

@@ -27,6 +27,9 @@ pub(crate) struct Args {
     /// How often each program runs.
     #[arg(long, default_value_t = 15)]
     runs: usize,
+    /// A binary that is built already, of another version for instance; without it a release build is made.
+    #[arg(long)]
+    binary: Option<PathBuf>,
 }
 
 /// The limits of a recorded run.
@@ -54,7 +57,10 @@ struct Subject {
 
 pub(crate) fn run(args: &Args) -> Result<bool> {
     let case = choose(args.case.as_deref())?;
-    let binary = build()?;
+    let binary = match &args.binary {
+        Some(path) => path.clone(),
+        None => build()?,
+    };
     let unpacked = tempfile::tempdir()?;
     let world = unpack(&case.world, unpacked.path())?;
     let text = |path: &Path| path.display().to_string();
@@ -123,11 +129,11 @@ fn build() -> Result<PathBuf> {
     let messages = lines
         .lines()
         .filter_map(|l| serde_json::from_str::<serde_json::Value>(l).ok());
-    let built = messages
+    let mut built = messages
         .filter(|m| m["target"]["name"] == "runbook")
         .filter_map(|m| m["executable"].as_str().map(PathBuf::from));
     built
-        .last()
+        .next_back()
         .filter(|_| out.status.success())
         .ok_or_else(|| "`runbook` did not build".into())
 }

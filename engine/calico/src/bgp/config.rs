@@ -231,7 +231,7 @@ pub struct FilterRule {
     #[serde(default)]
     pub peer_type: Option<PeerType>,
     /// Conditions of newer releases that the model does not follow.
-    #[serde(flatten)]
+    #[serde(flatten, skip_serializing)]
     pub other: std::collections::BTreeMap<String, Value>,
 }
 

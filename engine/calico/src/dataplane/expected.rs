@@ -78,6 +78,8 @@ pub struct ExpectedDataplane {
     pub nat_outgoing: NatOutgoing,
     pub sysctls: Vec<ExpectedSysctl>,
     pub mtu: ExpectedMtu,
+    /// The eBPF dataplane: policy is in programs, not in chains and sets, which are not compared.
+    pub ebpf: bool,
     /// Pools of this family: routes into them are Calico's.
     pub pools: Vec<IpNet>,
     /// What of the API objects keeps the node from having more.
@@ -131,6 +133,7 @@ pub fn expected_dataplane(
         },
         sysctls: sysctls(index, node, felix, ipv6),
         mtu,
+        ebpf: felix.bpf_enabled.unwrap_or(false),
         pools: cluster.pools.iter().map(|pool| pool.cidr).filter(family).collect(),
         missing: routes.missing,
     }

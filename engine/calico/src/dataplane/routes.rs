@@ -1,4 +1,7 @@
-use std::{collections::HashMap, net::IpAddr};
+use std::{
+    collections::{HashMap, HashSet},
+    net::IpAddr,
+};
 
 use ipnet::IpNet;
 
@@ -8,7 +11,7 @@ use crate::{
     node::Node,
     path::{DeviceClass, ExpectedFdb, ExpectedNeigh, ExpectedPath, ExpectedRoute, PathOptions, RouteKind, expected},
     policy::PolicyIndex,
-    pool::{AffinityState, Block, IpPool, Owner, pool_of_cidr},
+    pool::{AffinityState, Block, BlockAffinity, IpPool, Owner, pool_of_cidr},
 };
 
 /// Routes, neighbours and forwarding entries of a node.
@@ -24,6 +27,7 @@ pub(super) fn routes(cluster: &Cluster, index: &PolicyIndex, node: &Node, option
     let mut all = Routes::default();
     all.local_pods(index, node, ipv6);
     let nodes: HashMap<&str, &Node> = cluster.nodes.iter().map(|node| (node.name.as_str(), node)).collect();
+    let claims = claims(cluster);
     for block in cluster
         .blocks
         .iter()
@@ -32,7 +36,7 @@ pub(super) fn routes(cluster: &Cluster, index: &PolicyIndex, node: &Node, option
         let Some(pool) = pool_of_cidr(&cluster.pools, block.cidr) else {
             continue;
         };
-        all.block(cluster, block, pool, node, &nodes, options);
+        all.block(&claims, block, pool, node, &nodes, options);
     }
     all.vteps(cluster, node, options, ipv6);
     all
@@ -60,7 +64,7 @@ impl Routes {
 
     fn block(
         &mut self,
-        cluster: &Cluster,
+        claims: &Claims<'_>,
         block: &Block,
         pool: &IpPool,
         node: &Node,
@@ -68,7 +72,9 @@ impl Routes {
         options: &PathOptions,
     ) {
         if let Some(owner) = block.node()
-            && claimed(cluster, block, owner)
+            && claims
+                .as_ref()
+                .is_none_or(|claims| claims.contains(&(block.cidr, owner)))
         {
             match nodes.get(owner) {
                 Some(owner) => self.take(expected(node, owner, block.cidr, pool, options)),
@@ -138,16 +144,19 @@ impl Routes {
     }
 }
 
-/// BIRD advertises a block only while its claim is confirmed; without the list, the block's word counts.
-fn claimed(cluster: &Cluster, block: &Block, owner: &str) -> bool {
-    if cluster.affinities.is_empty() {
-        return true;
-    }
-    cluster.affinities.iter().any(|affinity| {
-        affinity.cidr == block.cidr
-            && affinity.node == owner
-            && affinity.state == AffinityState::Confirmed
-            && !affinity.deleted
+/// Confirmed claims of blocks by nodes; none where the list was not given, then the block's own word counts.
+type Claims<'a> = Option<HashSet<(IpNet, &'a str)>>;
+
+/// BIRD advertises a block only while its claim is confirmed.
+fn claims(cluster: &Cluster) -> Claims<'_> {
+    let live = |affinity: &&BlockAffinity| affinity.state == AffinityState::Confirmed && !affinity.deleted;
+    (!cluster.affinities.is_empty()).then(|| {
+        cluster
+            .affinities
+            .iter()
+            .filter(live)
+            .map(|affinity| (affinity.cidr, affinity.node.as_str()))
+            .collect()
     })
 }
 

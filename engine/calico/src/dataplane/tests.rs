@@ -179,3 +179,18 @@ fn members_of_both_backends() {
     assert_eq!(member("10.0.0.1/32"), "10.0.0.1");
     assert_eq!(member("10.0.0.0/24"), "10.0.0.0/24");
 }
+
+#[test]
+fn ebpf_has_no_chains_to_compare() {
+    let mut a = expected("a");
+    a.ebpf = true;
+    let programmed = Programmed {
+        chains: Some((ChainFlavour::Iptables, std::collections::BTreeSet::new())),
+        sets: Some(std::collections::BTreeMap::new()),
+        masquerades: Some(false),
+        ..Programmed::default()
+    };
+    let found = diff(&a, &programmed);
+    assert_eq!(found.differences, []);
+    assert_eq!(found.not_compared.len(), 8);
+}

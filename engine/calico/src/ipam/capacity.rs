@@ -3,6 +3,7 @@ use serde::Serialize;
 
 use crate::{
     node::Node,
+    object::ser_wide,
     pool::{Block, IpPool, IpReservation, IpamConfig},
 };
 
@@ -12,18 +13,26 @@ pub struct PoolCapacity {
     pub pool: String,
     pub cidr: IpNet,
     pub disabled: bool,
+    #[serde(serialize_with = "ser_wide")]
     pub addresses: u128,
+    #[serde(serialize_with = "ser_wide")]
     pub used: u128,
     /// Reserved and not used.
+    #[serde(serialize_with = "ser_wide")]
     pub reserved: u128,
+    #[serde(serialize_with = "ser_wide")]
     pub free: u128,
     /// 0 to 1, of what is not reserved.
     pub used_ratio: f64,
+    #[serde(serialize_with = "ser_wide")]
     pub blocks: u128,
+    #[serde(serialize_with = "ser_wide")]
     pub blocks_existing: u128,
+    #[serde(serialize_with = "ser_wide")]
     pub blocks_free: u128,
     pub block_size: u8,
     /// Free addresses inside blocks that exist.
+    #[serde(serialize_with = "ser_wide")]
     pub free_in_blocks: u128,
 }
 

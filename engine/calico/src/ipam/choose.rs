@@ -8,29 +8,21 @@ use crate::{
     cluster::Cluster,
     labels::NAME,
     names::nth_address,
-    pool::{AllowedUse, Block, Eligibility, IpPool, PoolRequest, eligible_pools},
+    pool::{AllowedUse, Block, Eligibility, IpPool, PoolRequest, Predicate, eligible_pools},
 };
 
 /// What IPAM would do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "outcome", rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// From a block that the node has.
-    OwnBlock {
-        pool: String,
-        block: IpNet,
-        address: Option<IpAddr>,
-    },
+    OwnBlock,
     /// The node claims a new block.
-    NewBlock { pool: String, blocks_free: u128 },
+    NewBlock,
     /// No block is free: an address of another node's.
-    Borrow {
-        pool: String,
-        block: IpNet,
-        owner: Option<String>,
-    },
+    Borrow,
     /// CNI's ADD fails.
-    Refused { conclusion: &'static str, sentence: String },
+    Refused,
 }
 
 /// The choice and what led to it.
@@ -40,8 +32,27 @@ pub struct Choice {
     pub pools: Vec<Eligibility>,
     pub own_blocks: usize,
     pub block_limit: u32,
-    #[serde(flatten)]
     pub outcome: Outcome,
+    pub pool: Option<String>,
+    pub block: Option<IpNet>,
+    pub address: Option<IpAddr>,
+    /// The node that a borrowed block belongs to.
+    pub owner: Option<String>,
+    /// Why it is refused, as Calico people call it: `IPAM-BLOCK-LIMIT`, …
+    pub conclusion: Option<&'static str>,
+    pub sentence: String,
+}
+
+/// The part of a choice that the search decides.
+#[derive(Debug)]
+struct Found {
+    outcome: Outcome,
+    pool: Option<String>,
+    block: Option<IpNet>,
+    address: Option<IpAddr>,
+    owner: Option<String>,
+    conclusion: Option<&'static str>,
+    sentence: String,
 }
 
 /// Returns where the next address of a pod on `node` in `namespace` comes from, or why there is none.
@@ -65,21 +76,42 @@ pub fn choose(cluster: &Cluster, node: &str, namespace: Option<&str>, requested:
     let pools = eligible_pools(&cluster.pools, &request);
     let live = || cluster.blocks.iter().filter(|block| !block.deleted);
     let own_blocks = live().filter(|block| block.node() == Some(node)).count();
-    let outcome = outcome(cluster, node, requested, &pools, own_blocks);
+    let found = outcome(cluster, node, requested, &pools, own_blocks);
     Choice {
         node: node.to_owned(),
         pools,
         own_blocks,
         block_limit: config.max_blocks_per_host,
-        outcome,
+        outcome: found.outcome,
+        pool: found.pool,
+        block: found.block,
+        address: found.address,
+        owner: found.owner,
+        conclusion: found.conclusion,
+        sentence: found.sentence,
     }
 }
 
-fn refused(conclusion: &'static str, sentence: String) -> Outcome {
-    Outcome::Refused { conclusion, sentence }
+fn found(outcome: Outcome, pool: Option<String>, sentence: String) -> Found {
+    Found {
+        outcome,
+        pool,
+        block: None,
+        address: None,
+        owner: None,
+        conclusion: None,
+        sentence,
+    }
 }
 
-fn outcome(cluster: &Cluster, node: &str, requested: &[&str], answers: &[Eligibility], own_blocks: usize) -> Outcome {
+fn refused(conclusion: &'static str, sentence: String) -> Found {
+    Found {
+        conclusion: Some(conclusion),
+        ..found(Outcome::Refused, None, sentence)
+    }
+}
+
+fn outcome(cluster: &Cluster, node: &str, requested: &[&str], answers: &[Eligibility], own_blocks: usize) -> Found {
     let config = cluster.ipam_config.clone().unwrap_or_default();
     let unknown = |wanted: &&&str| {
         !cluster
@@ -110,10 +142,21 @@ fn outcome(cluster: &Cluster, node: &str, requested: &[&str], answers: &[Eligibi
         } else {
             reasons.join("; ")
         };
-        return refused(
-            "IPAM-NO-POOL-FOR-NODE",
-            format!("no pool is left for node `{node}`: {reasons}"),
-        );
+        let asked = |answer: &&Eligibility| {
+            !answer
+                .rejected
+                .iter()
+                .any(|one| one.predicate == Predicate::NotRequested)
+        };
+        let disabled =
+            |answer: &Eligibility| matches!(answer.rejected.as_slice(), [one] if one.predicate == Predicate::Disabled);
+        let all_disabled = !answers.is_empty() && answers.iter().filter(asked).all(disabled);
+        let conclusion = if all_disabled {
+            "IPAM-POOL-DISABLED"
+        } else {
+            "IPAM-NO-POOL-FOR-NODE"
+        };
+        return refused(conclusion, format!("no pool is left for node `{node}`: {reasons}"));
     }
     let reserved = |address: IpAddr| {
         cluster
@@ -139,10 +182,11 @@ fn outcome(cluster: &Cluster, node: &str, requested: &[&str], answers: &[Eligibi
     let with_room = |block: &&&Block| free_in(block).is_some();
     let pool_name = |block: &Block| in_pool(block).map(|pool| pool.name.clone()).unwrap_or_default();
     if let Some(block) = live.iter().filter(|block| block.node() == Some(node)).find(with_room) {
-        return Outcome::OwnBlock {
-            pool: pool_name(block),
-            block: block.cidr,
+        let sentence = format!("node `{node}` has room in its block {}", block.cidr);
+        return Found {
+            block: Some(block.cidr),
             address: free_in(block),
+            ..found(Outcome::OwnBlock, Some(pool_name(block)), sentence)
         };
     }
     if own_blocks as u64 >= u64::from(config.max_blocks_per_host) {
@@ -159,10 +203,8 @@ fn outcome(cluster: &Cluster, node: &str, requested: &[&str], answers: &[Eligibi
         .iter()
         .find(|pool| eligible.iter().any(|one| one.name == pool.pool) && pool.blocks_free > 0);
     if let Some(pool) = room.filter(|_| config.auto_allocate_blocks) {
-        return Outcome::NewBlock {
-            pool: pool.pool.clone(),
-            blocks_free: pool.blocks_free,
-        };
+        let sentence = format!("pool `{}` has {} free blocks", pool.pool, pool.blocks_free);
+        return found(Outcome::NewBlock, Some(pool.pool.clone()), sentence);
     }
     let names: Vec<String> = eligible.iter().map(|pool| format!("`{}`", pool.name)).collect();
     let names = names.join(", ");
@@ -172,10 +214,14 @@ fn outcome(cluster: &Cluster, node: &str, requested: &[&str], answers: &[Eligibi
             "IPAM-STRICT-NO-BLOCK",
             format!("no block is free in {names}, and strict affinity keeps node `{node}` out of other nodes' blocks"),
         ),
-        Some(block) => Outcome::Borrow {
-            pool: pool_name(block),
-            block: block.cidr,
+        Some(block) => Found {
+            block: Some(block.cidr),
             owner: block.node().map(str::to_owned),
+            ..found(
+                Outcome::Borrow,
+                Some(pool_name(block)),
+                format!("no block is free in {names}: an address of block {}", block.cidr),
+            )
         },
         None => refused("IPAM-POOL-EXHAUSTED", format!("no address is free in {names}")),
     }

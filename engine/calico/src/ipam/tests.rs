@@ -254,20 +254,21 @@ fn capacity() {
 
 #[test]
 fn choices() {
-    let choice = |objects: &[Value], requested: &[&str]| {
-        choose(&Cluster::load(objects), "n", Some("x"), requested, false).outcome
-    };
-    let name = |outcome: &Outcome| match outcome {
-        Outcome::Refused { conclusion, .. } => (*conclusion).to_owned(),
-        other => serde_json::to_value(other).unwrap()["outcome"]
+    let choice =
+        |objects: &[Value], requested: &[&str]| choose(&Cluster::load(objects), "n", Some("x"), requested, false);
+    let name = |choice: &Choice| match choice.conclusion {
+        Some(conclusion) => conclusion.to_owned(),
+        None => serde_json::to_value(choice.outcome)
+            .unwrap()
             .as_str()
             .unwrap()
             .to_owned(),
     };
-    let Outcome::OwnBlock { address, .. } = choice(&sound(), &[]) else {
-        panic!("own block")
-    };
-    assert_eq!(address, Some("10.0.0.2".parse().unwrap()));
+    let own = choice(&sound(), &[]);
+    assert_eq!(
+        (own.outcome, own.address),
+        (Outcome::OwnBlock, Some("10.0.0.2".parse().unwrap()))
+    );
     let full: Vec<(&str, Value)> = (0..4).map(|_| ("a", pod_of("a", "n"))).collect();
     let one_block = |extra: Value| {
         vec![
@@ -290,7 +291,6 @@ fn choices() {
     exhausted.push(block("10.0.0.4/30", "m", &full));
     assert_eq!(name(&choice(&exhausted, &[])), "IPAM-POOL-EXHAUSTED");
     for extra in [
-        json!({"disabled": true}),
         json!({"nodeSelector": "zone == 'b'"}),
         json!({"allowedUses": ["Tunnel"]}),
         json!({"assignmentMode": "Manual"}),
@@ -302,6 +302,10 @@ fn choices() {
     assert_eq!(
         name(&choice(&one_block(json!({"nodeSelector": "zone == 'b'"})), &["p"])),
         "new_block"
+    );
+    assert_eq!(
+        name(&choice(&one_block(json!({"disabled": true})), &[])),
+        "IPAM-POOL-DISABLED"
     );
     assert_eq!(name(&choice(&sound(), &["q"])), "IPAM-NO-POOL-FOR-NODE");
 }

@@ -54,3 +54,11 @@ pub(crate) fn de_lenient_bool<'de, D: Deserializer<'de>>(deserializer: D) -> Res
         },
     }
 }
+
+/// Counts of IPv6 addresses: an integer while it fits one, else the nearest float.
+pub(crate) fn ser_wide<S: serde::Serializer>(count: &u128, serializer: S) -> Result<S::Ok, S::Error> {
+    match i64::try_from(*count) {
+        Ok(count) => serializer.serialize_i64(count),
+        Err(_) => serializer.serialize_f64(*count as f64),
+    }
+}

@@ -7,7 +7,7 @@
 mod fields;
 mod meta;
 
-pub(crate) use fields::{de_cidr, de_cidrs, de_lenient_bool, de_opt_ip, parse_cidr};
+pub(crate) use fields::{de_cidr, de_cidrs, de_lenient_bool, de_opt_ip, parse_cidr, ser_wide};
 pub use meta::{Meta, strip_tier};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};

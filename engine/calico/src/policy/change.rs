@@ -83,8 +83,12 @@ fn nearest(step: &PolicyStep) -> Option<String> {
     let rule = step.rules.iter().find(|rule| {
         rule.action == Action::Allow && rule.failed_field.is_some_and(|field| !field.ends_with("protocol"))
     })?;
+    let hint = rule
+        .hint
+        .as_ref()
+        .map_or_else(String::new, |hint| format!(": {}", hint.sentence));
     Some(format!(
-        "rule {} of `{}` (`{}`): {} wants `{}`, the flow has `{}`",
+        "rule {} of `{}` (`{}`): {} wants `{}`, the flow has `{}`{hint}",
         rule.index,
         step.name,
         rule.path,

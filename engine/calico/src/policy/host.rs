@@ -9,7 +9,14 @@ use super::{
     verdict::{Decided, Part, PartKind},
     walk::{Element, Stage, Walk},
 };
-use crate::{felix::FelixConfig, names::Direction, object::parse_cidr, workload::EndpointLabels};
+use crate::{
+    felix::FelixConfig,
+    names::Direction,
+    node::{Node, same_subnet},
+    object::parse_cidr,
+    pool::{EncapMode, Encapsulation, pool_for},
+    workload::EndpointLabels,
+};
 
 /// The profile that automatic host endpoints carry.
 const ALLOW_PROFILES: [&str; 2] = ["projectcalico-default-allow", "projectcalico-allow-all"];
@@ -51,6 +58,7 @@ impl PolicyIndex {
         if flow.protocol.has_ports() && flow.destination_port.is_none() {
             return Err(format!("a {} flow needs a destination port", flow.protocol));
         }
+        let from = self.tunnel_source(flow, &source, &destination, ipv6).unwrap_or(from);
         let echo = Icmp {
             r#type: Some(if ipv6 { 128 } else { 8 }),
             code: Some(0),
@@ -68,6 +76,57 @@ impl PolicyIndex {
             destination_port: flow.destination_port,
             icmp: flow.icmp.unwrap_or(echo),
             ipv6,
+        })
+    }
+
+    /// A node speaks to pods behind a tunnel with the tunnel's address.
+    fn tunnel_source(&self, flow: &Flow, source: &Found, destination: &Found, ipv6: bool) -> Option<IpAddr> {
+        if matches!(flow.source, Party::Address(_)) {
+            return None;
+        }
+        let from = self.node(source.node.as_deref()?)?;
+        let endpoint = &self.endpoints[destination.workload?];
+        let to = self.node(&endpoint.node).filter(|to| to.name != from.name)?;
+        let address = endpoint
+            .addresses
+            .iter()
+            .copied()
+            .find(|address| address.is_ipv6() == ipv6)?;
+        match self.encapsulation_between(from, to, address) {
+            Encapsulation::None => None,
+            Encapsulation::Vxlan => from.vxlan_address(ipv6),
+            Encapsulation::Ipip => from.ipip_tunnel_address,
+        }
+    }
+
+    /// How packets to a pod's address travel between two nodes.
+    pub(super) fn encapsulation_between(&self, from: &Node, to: &Node, address: IpAddr) -> Encapsulation {
+        match pool_for(&self.pools, address).map(crate::pool::IpPool::encapsulation) {
+            None => Encapsulation::None,
+            Some((_, EncapMode::CrossSubnet)) if same_subnet(from, to, address.is_ipv6()) == Some(true) => {
+                Encapsulation::None
+            }
+            Some((encapsulation, _)) => encapsulation,
+        }
+    }
+
+    /// The flow as another host sees it: what leaves the pools wears its node's address.
+    pub(super) fn after_snat(&self, seen: &Seen) -> Option<Seen> {
+        let at = seen.source.workload?;
+        let nat = pool_for(&self.pools, seen.source.address)?.nat_outgoing;
+        if !nat || pool_for(&self.pools, seen.destination.address).is_some() {
+            return None;
+        }
+        let node = self.node(&self.endpoints[at].node)?;
+        let felix = self.felix.get(&node.name);
+        if felix.and_then(|felix| felix.nat_outgoing_exclusions.as_deref()) == Some("IPPoolsAndHostIPs") {
+            return None;
+        }
+        let source = self.side(node.address(seen.ipv6)?, None, Some(node.name.clone()));
+        Some(Seen {
+            source,
+            source_port: None,
+            ..seen.clone()
         })
     }
 

@@ -7,6 +7,7 @@ use std::{
 use ipnet::IpNet;
 
 use super::{
+    hint::LabelValues,
     objects::{EndpointSlice, HostEndpoint, NetworkSet, Service, Tier},
     types::{Policy, Protocol},
 };
@@ -41,6 +42,7 @@ pub struct PolicyIndex {
     pub(super) network_sets: Vec<(NetworkSet, EndpointLabels)>,
     pub(super) inherited: Inherited,
     pub(super) felix: BTreeMap<String, FelixConfig>,
+    pub(super) label_values: LabelValues,
     pub(super) unread: Vec<(Option<String>, String)>,
     pub(super) missing_lists: Vec<&'static str>,
     pub(super) host_network_pods: HashMap<(String, String), String>,
@@ -94,6 +96,7 @@ impl PolicyIndex {
             tier_of,
             inherited,
             felix,
+            label_values: LabelValues::default(),
             by_pod: HashMap::new(),
             by_address: HashMap::new(),
             set_nets: HashMap::new(),
@@ -109,6 +112,7 @@ impl PolicyIndex {
 
     fn fill(&mut self, slices: &[EndpointSlice]) {
         for (at, endpoint) in self.endpoints.iter().enumerate() {
+            self.label_values.add(&endpoint.labels);
             self.by_pod
                 .entry(endpoint.namespace.clone())
                 .or_default()
@@ -117,7 +121,15 @@ impl PolicyIndex {
                 self.by_address.entry(*address).or_default().push(at);
             }
         }
-        for (at, (set, _)) in self.network_sets.iter().enumerate() {
+        for endpoint in &self.host_endpoints {
+            let labels = EndpointLabels {
+                own: endpoint.labels.clone(),
+                ..EndpointLabels::default()
+            };
+            self.label_values.add(&labels);
+        }
+        for (at, (set, labels)) in self.network_sets.iter().enumerate() {
+            self.label_values.add(labels);
             for net in &set.nets {
                 self.set_nets.entry(*net).or_default().push(at);
                 self.set_lengths.push(net.prefix_len());
@@ -217,32 +229,40 @@ impl PolicyIndex {
     }
 
     /// Ranks of the policies that select the labels, in the order of evaluation.
-    pub(super) fn selecting(&self, labels: &EndpointLabels) -> Vec<usize> {
-        let mut ranks = self.without_label.clone();
+    ///
+    /// `wanted` is asked first: it is cheaper than a selector.
+    pub(super) fn selecting(&self, labels: &EndpointLabels, wanted: impl Fn(&Policy) -> bool) -> Vec<usize> {
+        let mut ranks = Vec::new();
+        let mut add = |candidates: &[usize]| {
+            ranks.extend(candidates.iter().copied().filter(|rank| {
+                let policy = &self.policies[*rank];
+                wanted(policy) && policy.selector.matches(labels)
+            }));
+        };
+        add(&self.without_label);
         for (label, value) in labels.iter() {
             if let Some(found) = self.by_label.get(label).and_then(|values| values.get(value)) {
-                ranks.extend_from_slice(found);
+                add(found);
             }
         }
-        ranks.retain(|rank| self.policies[*rank].selector.matches(labels));
         ranks.sort_unstable();
         ranks
     }
 
     /// The policies that apply to a pod in a direction, in the order of evaluation, staged ones too.
     pub fn policies_of(&self, endpoint: &WorkloadEndpoint, direction: Direction) -> Vec<&Policy> {
-        let ranks = self.selecting(&endpoint.labels);
+        let wanted = |policy: &Policy| policy.applies(direction) && !policy.do_not_track && !policy.pre_dnat;
+        let ranks = self.selecting(&endpoint.labels, wanted);
         ranks
             .into_iter()
             .filter(|rank| self.tier_of[*rank].is_some())
             .map(|rank| &self.policies[rank])
-            .filter(|policy| policy.applies(direction) && !policy.do_not_track && !policy.pre_dnat)
             .collect()
     }
 
     /// The policies that select the labels, with their ranks; of tiers that exist.
     pub(crate) fn selected(&self, labels: &EndpointLabels) -> Vec<(usize, &Policy)> {
-        let ranks = self.selecting(labels);
+        let ranks = self.selecting(labels, |_| true);
         ranks
             .into_iter()
             .filter(|rank| self.tier_of[*rank].is_some())

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     names::{Direction, PolicyKind},
-    pool::{EncapMode, Encapsulation, pool_for},
+    pool::Encapsulation,
 };
 
 /// What happens to a flow.
@@ -209,6 +209,16 @@ impl PolicyIndex {
             let part = Part::new(PartKind::Workload, self.pod_name(a), Direction::Egress);
             return vec![part.allow(Decided::SamePod, "stays inside the pod's network namespace")];
         }
+        if destination.address.is_loopback() {
+            // It leaves neither the host nor the pod, and no policy sees it.
+            let at = source
+                .workload
+                .map(|at| Part::new(PartKind::Workload, self.pod_name(at), Direction::Egress));
+            return at
+                .map(|part| part.allow(Decided::SamePod, "stays inside the pod's network namespace"))
+                .into_iter()
+                .collect();
+        }
         match (source.workload, source.node.as_deref()) {
             (Some(at), _) => parts.push(self.workload_part(at, Direction::Egress, seen, tell)),
             (None, Some(node)) if !same_node => {
@@ -241,8 +251,11 @@ impl PolicyIndex {
                     false
                 };
                 if !accepted && (!same_node || to_own_host) {
+                    let arriving = if same_node { None } else { self.after_snat(seen) };
+                    let arriving = arriving.as_ref().unwrap_or(seen);
                     let endpoint = self.host_endpoint_of(node, Some(destination.address));
-                    parts.extend(endpoint.map(|endpoint| self.host_part(endpoint, Direction::Ingress, seen, tell)));
+                    let part = endpoint.map(|endpoint| self.host_part(endpoint, Direction::Ingress, arriving, tell));
+                    parts.extend(part);
                 }
             }
             (None, None) => {}
@@ -287,11 +300,7 @@ impl PolicyIndex {
         } else {
             side.address
         };
-        match pool_for(&self.pools, address).map(crate::pool::IpPool::encapsulation) {
-            None | Some((Encapsulation::None, _)) => false,
-            Some((_, EncapMode::CrossSubnet)) => crate::node::same_subnet(from, to, address.is_ipv6()) != Some(true),
-            Some(_) => true,
-        }
+        self.encapsulation_between(from, to, address) != Encapsulation::None
     }
 
     pub(super) fn pod_name(&self, at: usize) -> String {

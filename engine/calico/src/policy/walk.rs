@@ -1,6 +1,7 @@
 use serde::Serialize;
 
 use super::{
+    hint::Hint,
     index::PolicyIndex,
     matching::{Match, Seen},
     types::{Action, Policy},
@@ -45,6 +46,8 @@ pub struct RuleStep {
     pub failed_field: Option<&'static str>,
     pub rule_wants: Option<String>,
     pub flow_has: Option<String>,
+    /// A likely mistake: a selector that nothing satisfies, a port that nobody names.
+    pub hint: Option<Hint>,
     pub reason: Option<String>,
 }
 
@@ -116,12 +119,20 @@ pub(super) struct Walk<'a> {
 impl Walk<'_> {
     /// Walks the tiers. `Nothing` where no tier decided: profiles are next.
     pub(super) fn tiers(&mut self, labels: &EndpointLabels) -> Element {
+        let ranks = self.applying(labels);
+        self.ranks(&ranks)
+    }
+
+    /// The policies that are asked.
+    pub(super) fn applying(&self, labels: &EndpointLabels) -> Vec<usize> {
+        self.index.selecting(labels, |policy| {
+            policy.applies(self.direction) && self.stage.takes(policy)
+        })
+    }
+
+    /// Walks the tiers of these policies.
+    pub(super) fn ranks(&mut self, applying: &[usize]) -> Element {
         let index = self.index;
-        let ranks = index.selecting(labels);
-        let applying: Vec<usize> = ranks
-            .into_iter()
-            .filter(|rank| index.policies[*rank].applies(self.direction) && self.stage.takes(&index.policies[*rank]))
-            .collect();
         for group in applying.chunk_by(|a, b| index.tier_of[*a] == index.tier_of[*b]) {
             let Some(tier) = group.first().and_then(|rank| index.tier_of[*rank]) else {
                 continue;

@@ -2,6 +2,7 @@ use serde::Serialize;
 
 use super::{
     flow::Flow,
+    hint::Hint,
     index::PolicyIndex,
     matching::{Match, Seen, Side},
     types::{Entity, Policy, Rule},
@@ -24,6 +25,7 @@ impl PolicyIndex {
             failed_field: None,
             rule_wants: None,
             flow_has: None,
+            hint: None,
             reason: None,
         };
         match found {
@@ -35,6 +37,12 @@ impl PolicyIndex {
                 let (wants, has) = self.difference(field, rule, flow);
                 step.rule_wants = Some(wants);
                 step.flow_has = Some(has);
+                let side = if field.starts_with("source") {
+                    &flow.source
+                } else {
+                    &flow.destination
+                };
+                step.hint = self.hint(field, rule, side);
             }
         }
         step
@@ -145,6 +153,8 @@ pub struct WhyPolicy {
     pub selects: bool,
     /// Terms of the policy's selector that the pod fails.
     pub failed_terms: Vec<FailedTerm>,
+    /// A term that no endpoint satisfies.
+    pub selector_typo: Option<Hint>,
     /// The policy has rules for this direction, or isolates it.
     pub has_direction: bool,
     /// Pods that the policy selects, at most ten.
@@ -193,6 +203,7 @@ pub fn why_policy(
                 direction,
                 selects: policy.selector.matches(&pod.labels),
                 failed_terms: explain(&policy.selector, &pod.labels.flat()),
+                selector_typo: index.selector_typo(&policy.selector),
                 has_direction: policy.applies(direction),
                 selected_count: selected.len(),
                 selected_pods: selected

@@ -4,6 +4,7 @@ use super::{
     verdict::{Decided, Decision, Part, PartKind, Verdict},
     walk::Element,
 };
+use crate::pool::pool_for;
 
 impl PolicyIndex {
     /// Puts the deciding element into words.
@@ -95,6 +96,15 @@ impl PolicyIndex {
                 "{:?} `{}` is staged: it is reported, never enforced ({:?})",
                 step.kind, step.name, step.result
             ));
+        }
+        for side in [&seen.source, &seen.destination] {
+            let pool = pool_for(&self.pools, side.address);
+            if let Some(pool) = pool.filter(|_| side.workload.is_none() && side.node.is_none()) {
+                notes.push(format!(
+                    "{} lies in pool `{}`, and no pod has it",
+                    side.address, pool.name
+                ));
+            }
         }
         if seen.source.workload.is_some() || seen.destination.workload.is_some() {
             notes.push("connections that exist already pass whatever policy says now".to_owned());

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{AllowedUse, AssignmentMode, IpPool};
-use crate::selector::{FailedTerm, explain};
+use crate::selector::{FailedTerm, Selector, explain};
 
 /// For whom an address is wanted.
 #[derive(Debug, Clone, Default)]
@@ -18,45 +18,50 @@ pub struct PoolRequest<'a> {
     pub ipv6: bool,
 }
 
-/// Why a pool gives no address.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "predicate", rename_all = "snake_case")]
-pub enum Rejection {
+/// What a pool is asked before it gives an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Predicate {
     Disabled,
     Deleting,
-    NotAllocatable {
-        reason: String,
-    },
+    NotAllocatable,
     OtherFamily,
-    AllowedUses {
-        wanted: AllowedUse,
-        allowed: Vec<AllowedUse>,
-    },
+    AllowedUses,
     AssignmentModeManual,
     NotRequested,
-    NodeSelector {
-        selector: String,
-        failed: Vec<FailedTerm>,
-    },
-    NamespaceSelector {
-        selector: String,
-        failed: Vec<FailedTerm>,
-    },
+    NodeSelector,
+    NamespaceSelector,
+}
+
+/// Why a pool gives no address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Rejection {
+    pub predicate: Predicate,
+    /// The predicate in words, to follow the pool's name.
+    pub sentence: String,
+    pub selector: Option<String>,
+    /// The selector's terms that the node or the namespace fails.
+    pub failed: Vec<FailedTerm>,
 }
 
 impl Rejection {
-    /// The predicate in words.
-    pub fn sentence(&self) -> String {
-        match self {
-            Self::Disabled => "is disabled".to_owned(),
-            Self::Deleting => "is being deleted".to_owned(),
-            Self::NotAllocatable { reason } => format!("is not allocatable: {reason}"),
-            Self::OtherFamily => "is of the other address family".to_owned(),
-            Self::AllowedUses { wanted, allowed } => format!("allows {allowed:?}, not {wanted:?}"),
-            Self::AssignmentModeManual => "assigns only to those who ask for it (`assignmentMode: Manual`)".to_owned(),
-            Self::NotRequested => "is not among the pools asked for".to_owned(),
-            Self::NodeSelector { selector, .. } => format!("does not select the node: `{selector}`"),
-            Self::NamespaceSelector { selector, .. } => format!("does not select the namespace: `{selector}`"),
+    fn new(predicate: Predicate, sentence: impl Into<String>) -> Self {
+        Self {
+            predicate,
+            sentence: sentence.into(),
+            selector: None,
+            failed: Vec::new(),
+        }
+    }
+
+    fn by_selector(predicate: Predicate, what: &str, selector: &Selector, failed: Vec<FailedTerm>) -> Self {
+        let text = selector.text().to_owned();
+        let sentence = format!("does not select the {what}: `{text}`");
+        Self {
+            predicate,
+            sentence,
+            selector: Some(text),
+            failed,
         }
     }
 }
@@ -85,54 +90,55 @@ fn answer(pool: &IpPool, request: &PoolRequest<'_>) -> Eligibility {
         .requested
         .iter()
         .any(|wanted| *wanted == pool.name || *wanted == cidr);
+    let mut reject = |predicate, sentence: String| rejected.push(Rejection::new(predicate, sentence));
     if request.ipv6 != matches!(pool.cidr, ipnet::IpNet::V6(_)) {
-        rejected.push(Rejection::OtherFamily);
+        reject(Predicate::OtherFamily, "is of the other address family".to_owned());
     }
     if pool.disabled {
-        rejected.push(Rejection::Disabled);
+        reject(Predicate::Disabled, "is disabled".to_owned());
     }
     if pool.deleting {
-        rejected.push(Rejection::Deleting);
+        reject(Predicate::Deleting, "is being deleted".to_owned());
     }
     if pool.allocatable == Some(false) && !pool.disabled && !pool.deleting {
-        rejected.push(Rejection::NotAllocatable {
-            reason: pool.allocatable_reason.clone().unwrap_or_default(),
-        });
+        let reason = pool.allocatable_reason.as_deref().unwrap_or("no reason given");
+        reject(Predicate::NotAllocatable, format!("is not allocatable: {reason}"));
     }
     let wanted = request.usage.unwrap_or(AllowedUse::Workload);
     if !pool.allows(wanted) {
-        rejected.push(Rejection::AllowedUses {
-            wanted,
-            allowed: pool.allowed_uses.clone(),
-        });
+        reject(
+            Predicate::AllowedUses,
+            format!("allows {:?}, not {wanted:?}", pool.allowed_uses),
+        );
     }
     if !requested {
         if !request.requested.is_empty() {
-            rejected.push(Rejection::NotRequested);
+            reject(Predicate::NotRequested, "is not among the pools asked for".to_owned());
         } else if pool.assignment_mode == AssignmentMode::Manual {
-            rejected.push(Rejection::AssignmentModeManual);
+            let sentence = "assigns only to those who ask for it (`assignmentMode: Manual`)";
+            reject(Predicate::AssignmentModeManual, sentence.to_owned());
         }
         let failed = explain(&pool.node_selector, &request.node_labels);
         if !failed.is_empty() {
-            rejected.push(Rejection::NodeSelector {
-                selector: pool.node_selector.text().to_owned(),
+            rejected.push(Rejection::by_selector(
+                Predicate::NodeSelector,
+                "node",
+                &pool.node_selector,
                 failed,
-            });
+            ));
         }
         if let (Some(selector), Some(labels)) = (&pool.namespace_selector, &request.namespace_labels) {
             let failed = explain(selector, labels);
             if !failed.is_empty() {
-                rejected.push(Rejection::NamespaceSelector {
-                    selector: selector.text().to_owned(),
-                    failed,
-                });
+                let predicate = Predicate::NamespaceSelector;
+                rejected.push(Rejection::by_selector(predicate, "namespace", selector, failed));
             }
         }
     }
     Eligibility {
         pool: pool.name.clone(),
         eligible: rejected.is_empty(),
-        rejected_because: rejected.iter().map(Rejection::sentence).collect(),
+        rejected_because: rejected.iter().map(|rejection| rejection.sentence.clone()).collect(),
         rejected,
     }
 }

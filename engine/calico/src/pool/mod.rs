@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use block::{AffinityState, Allocation, Block, BlockAffinity, IpReservation, IpamConfig, IpamHandle, Owner};
-pub use eligible::{Eligibility, PoolRequest, Rejection, eligible_pools};
+pub use eligible::{Eligibility, PoolRequest, Predicate, Rejection, eligible_pools};
 pub use overlap::{Overlap, OverlapKind, overlaps};
 
 use crate::{

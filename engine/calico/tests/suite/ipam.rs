@@ -1,6 +1,6 @@
 use runbook_calico::{
     cluster::Cluster,
-    ipam::{AuditFacts, AuditReport, ProblemKind, audit, pool_capacity},
+    ipam::{AuditFacts, AuditReport, Outcome, ProblemKind, audit, choose, pool_capacity},
 };
 
 use crate::data::{healthy, recorded};
@@ -36,6 +36,37 @@ fn capacity_equals_calicoctl() {
         assert_eq!(pool.addresses, 65536);
         assert_eq!(pool.used + pool.free, 65536);
     }
+}
+
+/// CNI's ADD for a pod that waits in the recording was refused for the reason that the model gives.
+#[test]
+fn refusals_equal_those_of_cni() {
+    for (name, node, pools, conclusion) in [
+        (
+            "ip-strict-affinity",
+            "kworker-3",
+            &["batch-pool"][..],
+            "IPAM-STRICT-NO-BLOCK",
+        ),
+        ("ip-pool-exhausted", "kworker-2", &["batch-pool"], "IPAM-POOL-EXHAUSTED"),
+        ("ippool-disabled", "kworker-1", &["bgp-pool"], "IPAM-POOL-DISABLED"),
+        ("pool-node-selector", "kworker-3", &[], "IPAM-NO-POOL-FOR-NODE"),
+    ] {
+        let cluster = recorded(|found| found == name).remove(0).cluster();
+        let choice = choose(&cluster, node, Some("shop"), pools, false);
+        assert_eq!(
+            (choice.outcome, choice.conclusion),
+            (Outcome::Refused, Some(conclusion)),
+            "{name}: {}",
+            choice.sentence
+        );
+        println!("{name}: {}", choice.sentence);
+    }
+    let cluster = recorded(healthy).remove(0).cluster();
+    assert_eq!(
+        choose(&cluster, "kworker-1", Some("shop"), &[], false).outcome,
+        Outcome::OwnBlock
+    );
 }
 
 /// With `RUNBOOK_CALICO_DATA` and `--nocapture`: what each cluster's audit says.

@@ -5,6 +5,9 @@
 
 mod data;
 mod dataplane;
+mod hostile;
 mod ipam;
+mod names;
 mod programmed;
+mod shapes;
 mod verdicts;

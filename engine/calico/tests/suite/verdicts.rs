@@ -53,3 +53,51 @@ fn verdicts_equal_recorded_probes() {
     }
     assert!(all.is_empty(), "{}", all.join("\n"));
 }
+
+/// The mistake that was made in each of these clusters is named, with what was meant.
+#[test]
+fn hints_name_the_mistake() {
+    for (name, from, to, conclusion, nearest) in [
+        (
+            "policy-source-typo",
+            "shop/cart-",
+            "shop/ledger-0",
+            "DENY-SELECTOR-TYPO",
+            "app=cart",
+        ),
+        (
+            "policy-named-port",
+            "shop/cart-",
+            "shop/ledger-0",
+            "DENY-NAMED-PORT",
+            "http",
+        ),
+    ] {
+        let world = recorded(|found| found == name).remove(0);
+        let (index, _) = PolicyIndex::new(&world.cluster());
+        let source = index
+            .endpoints
+            .iter()
+            .find(|endpoint| format!("{}/{}", endpoint.namespace, endpoint.pod).starts_with(from));
+        let source = source
+            .map(|endpoint| Party::pod(&endpoint.namespace, &endpoint.pod))
+            .unwrap();
+        let flow = Flow::new(source, Party::parse(to).unwrap(), Protocol::TCP, Some(8080));
+        let verdict = index.verdict(&flow, &options());
+        assert_eq!(verdict.decision, Decision::Deny, "{name}");
+        let steps = verdict
+            .parts
+            .iter()
+            .flat_map(|part| &part.tiers)
+            .flat_map(|tier| &tier.policies);
+        let hints: Vec<_> = steps
+            .flat_map(|policy| &policy.rules)
+            .filter_map(|rule| rule.hint.as_ref())
+            .collect();
+        assert_eq!(hints.len(), 1, "{name}: {hints:?}");
+        assert_eq!(
+            (hints[0].conclusion, hints[0].nearest.as_deref()),
+            (conclusion, Some(nearest))
+        );
+    }
+}

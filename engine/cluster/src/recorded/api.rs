@@ -51,7 +51,11 @@ impl<'a> ApiPath<'a> {
 }
 
 impl Resource<'_> {
-    fn file(&self) -> String {
+    pub(super) fn is_whole_list(&self) -> bool {
+        self.namespace.is_none() && self.name.is_none()
+    }
+
+    pub(super) fn file(&self) -> String {
         format!("kube/{}/{}.json", self.group_version, self.plural)
     }
 }
@@ -60,7 +64,7 @@ impl Resource<'_> {
 pub(crate) fn list_file(path: &str) -> Option<String> {
     match ApiPath::parse(path)? {
         ApiPath::Document(file) => Some(file),
-        ApiPath::Resource(r) => (r.namespace.is_none() && r.name.is_none()).then(|| r.file()),
+        ApiPath::Resource(r) => r.is_whole_list().then(|| r.file()),
     }
 }
 

@@ -138,6 +138,10 @@ impl Record {
         let read = |file: &str| self.files.read(file).map(Raw::from);
         match path {
             ApiPath::Document(file) => read(file).ok_or(Failure::NotRecorded),
+            // A whole list as it came.
+            ApiPath::Resource(r) if r.is_whole_list() && get.query.is_empty() => {
+                read(&r.file()).map_or_else(|| self.lists.answer(&self.files, r, &get.query), Ok)
+            }
             ApiPath::Resource(resource) => self.lists.answer(&self.files, resource, &get.query),
         }
     }

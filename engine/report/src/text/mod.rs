@@ -112,7 +112,7 @@ fn foot(page: &mut Page<'_>, result: &RunResult) {
     page.blank();
     let label = |word: &str| format!("{word}{}", words.colon);
     if !result.run.is_empty() {
-        page.prose(&label(words.journal), &result.run);
+        page.prose(&label(words.run), &result.run);
     }
     if let Some(first) = result.causes.first() {
         page.prose(&label(words.codes), &format!("runbook explain {}", first.code));

@@ -44,7 +44,7 @@ words! {
     no_output: "(no output)" | "（没有输出）";
     more: "more" | "项";
     and_more: "and" | "另有";
-    journal: "journal" | "日志";
+    run: "run" | "运行编号";
     codes: "more about a code" | "查看代码说明";
     /// Ends a sentence, joins parts, stands before what is explained.
     stop: "." | "。";

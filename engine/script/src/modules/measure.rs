@@ -3,8 +3,8 @@ use crate::{
     facts::{self, one_line},
     host::{Hand, Result, failure_map, to_script, unanswered},
 };
-use rhai::{Dynamic, Map, NativeCallContext, plugin::*};
-use runbook_core::{Argv, Effect, Target};
+use rhai::{Array, Dynamic, Map, NativeCallContext, plugin::*};
+use runbook_core::{Argv, Effect, Question, Target};
 use runbook_parsers::probe;
 use serde_json::json;
 use std::time::Duration;
@@ -42,9 +42,90 @@ fn argv(words: &[&str]) -> Argv {
 /// What `curl -w` is asked to say, as JSON.
 const WRITE_OUT: &str = r#"{"time_namelookup":%{time_namelookup},"time_connect":%{time_connect},"time_starttransfer":%{time_starttransfer},"time_total":%{time_total},"size_download":%{size_download},"http_code":%{http_code},"remote_ip":"%{remote_ip}","exitcode":%{exitcode},"errormsg":"%{errormsg}"}\n"#;
 
+/// A ping as a question; `options` as `measure::ping` takes them.
+fn ping_question(from: &str, address: &str, options: &Map) -> Result<Question> {
+    let count = number(options, "count")?.unwrap_or(3).clamp(1, 100);
+    let size = number(options, "payload_bytes")?.map(|s| s.clamp(0, 65_507).to_string());
+    let dont_fragment = options.get("dont_fragment").is_some_and(|v| v.as_bool() == Ok(true));
+    let count_text = count.to_string();
+    let mut quick = vec!["ping", "-c", &count_text, "-i", "0.2", "-W", "1"];
+    // busybox takes no fractions of a second.
+    let mut plain = vec!["ping", "-c", &count_text, "-W", "1"];
+    for form in [&mut quick, &mut plain] {
+        if dont_fragment {
+            form.extend(["-M", "do"]);
+        }
+        if let Some(size) = &size {
+            form.extend(["-s", size]);
+        }
+        form.push(host(address)?);
+    }
+    let timeout = Duration::from_secs(5 + 2 * count.unsigned_abs());
+    Ok(facts::command(
+        place(from)?,
+        vec![argv(&quick), argv(&plain)],
+        Effect::Probe,
+        timeout,
+    ))
+}
+
+/// A TCP connection as a question.
+fn connect_question(from: &str, address: &str, port: i64) -> Result<Question> {
+    let port = u16::try_from(port)
+        .map_err(|_| fail(format!("{port} is no port")))?
+        .to_string();
+    let address = host(address)?;
+    let bracketed = if address.contains(':') {
+        format!("[{address}]")
+    } else {
+        address.to_string()
+    };
+    let url = format!("http://{bracketed}:{port}/");
+    let forms = vec![
+        argv(&["nc", "-zv", "-w", "2", address, &port]),
+        argv(&["curl", "-sS", "-o", "/dev/null", "-m", "3", "-w", WRITE_OUT, &url]),
+    ];
+    Ok(facts::command(
+        place(from)?,
+        forms,
+        Effect::Probe,
+        Duration::from_secs(8),
+    ))
+}
+
+/// One entry of `measure::together`.
+fn read_probe(probe: &Dynamic) -> Result<Question> {
+    let probe = probe.read_lock::<Map>().ok_or_else(|| fail("a probe is a map"))?;
+    let text = |key: &str| {
+        let value = probe.get(key).and_then(|v| v.clone().into_string().ok());
+        value.ok_or_else(|| fail(format!("a probe needs `{key}`")))
+    };
+    let known = ["from", "address", "port", "count", "payload_bytes", "dont_fragment"];
+    if let Some(key) = probe.keys().find(|k| !known.contains(&k.as_str())) {
+        return Err(fail(format!("a probe has no `{key}`; it has {}", known.join(", "))));
+    }
+    match number(&probe, "port")? {
+        Some(port) => connect_question(&text("from")?, &text("address")?, port),
+        None => ping_question(&text("from")?, &text("address")?, &probe),
+    }
+}
+
 /// Probes: what happens when something is really sent. They need `--allow probe`; a recording answers them without any effect.
 #[export_module]
 pub(crate) mod measure {
+    /// Asks several probes of several places at once, so that `measure::ping` and `measure::connect` of each are answered.
+    ///
+    /// `probes`: maps `#{ from, address }` for a ping (with `count`, `payload_bytes`, `dont_fragment` as there), with `port` for
+    /// a connection. One round trip for each place. Effect: probe. Errors: not a probe; what fails is told by its own call.
+    /// ```rhai
+    /// measure::together([#{ from: "kworker-1", address: "198.18.0.2" }, #{ from: "kworker-1", address: "198.18.0.250", port: 6443 }]);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn together(cx: NativeCallContext<'_>, probes: Array) -> Result<()> {
+        let questions = probes.iter().map(super::read_probe).collect::<Result<Vec<_>>>()?;
+        Hand::of(&cx)?.ask(questions, false).map(drop)
+    }
+
     /// Returns whether an address answers three small pings from a node or a pod.
     ///
     /// `from` is a node's name or `namespace/pod`. Shape: `#{ reachable, transmitted, received, loss_ratio, rtt_avg_ms, errors }`.
@@ -67,25 +148,7 @@ pub(crate) mod measure {
     #[rhai_fn(return_raw, name = "ping")]
     pub fn ping_with(cx: NativeCallContext<'_>, from: &str, address: &str, options: Map) -> Result<Dynamic> {
         let hand = Hand::of(&cx)?;
-        let count = number(&options, "count")?.unwrap_or(3).clamp(1, 100);
-        let size = number(&options, "payload_bytes")?.map(|s| s.clamp(0, 65_507).to_string());
-        let dont_fragment = options.get("dont_fragment").is_some_and(|v| v.as_bool() == Ok(true));
-        let count_text = count.to_string();
-        let mut quick = vec!["ping", "-c", &count_text, "-i", "0.2", "-W", "1"];
-        // busybox takes no fractions of a second.
-        let mut plain = vec!["ping", "-c", &count_text, "-W", "1"];
-        for form in [&mut quick, &mut plain] {
-            if dont_fragment {
-                form.extend(["-M", "do"]);
-            }
-            if let Some(size) = &size {
-                form.extend(["-s", size]);
-            }
-            form.push(super::host(address)?);
-        }
-        let timeout = Duration::from_secs(5 + 2 * count.unsigned_abs());
-        let question = facts::command(place(from)?, vec![argv(&quick), argv(&plain)], Effect::Probe, timeout);
-        let evidence = hand.ask_one(question)?;
+        let evidence = hand.ask_one(super::ping_question(from, address, &options)?)?;
         let target = evidence.question.target();
         let output = evidence
             .answer
@@ -109,27 +172,7 @@ pub(crate) mod measure {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn connect(cx: NativeCallContext<'_>, from: &str, address: &str, port: i64) -> Result<Dynamic> {
-        let hand = Hand::of(&cx)?;
-        let port = u16::try_from(port)
-            .map_err(|_| fail(format!("{port} is no port")))?
-            .to_string();
-        let address = super::host(address)?;
-        let bracketed = if address.contains(':') {
-            format!("[{address}]")
-        } else {
-            address.to_string()
-        };
-        let url = format!("http://{bracketed}:{port}/");
-        let forms = vec![
-            argv(&["nc", "-zv", "-w", "2", address, &port]),
-            argv(&["curl", "-sS", "-o", "/dev/null", "-m", "3", "-w", WRITE_OUT, &url]),
-        ];
-        let evidence = hand.ask_one(facts::command(
-            place(from)?,
-            forms,
-            Effect::Probe,
-            Duration::from_secs(8),
-        ))?;
+        let evidence = Hand::of(&cx)?.ask_one(super::connect_question(from, address, port)?)?;
         let target = evidence.question.target();
         let what = format!("a connection to {address}:{port}");
         let output = evidence.answer.output().map_err(|f| unanswered(&what, &target, &f))?;

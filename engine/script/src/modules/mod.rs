@@ -6,6 +6,7 @@ mod measure;
 mod node;
 mod parse;
 mod pod;
+mod ui;
 
 use rhai::Engine;
 
@@ -16,5 +17,6 @@ pub(crate) fn register(engine: &mut Engine) {
     engine.register_static_module("pod", rhai::exported_module!(pod::pod).into());
     engine.register_static_module("parse", parse::module().into());
     engine.register_static_module("calico", rhai::exported_module!(calico::calico).into());
+    engine.register_static_module("ui", rhai::exported_module!(ui::ui).into());
     engine.register_static_module("measure", rhai::exported_module!(measure::measure).into());
 }

@@ -202,6 +202,17 @@ pub(crate) mod node {
         ask(&cx, "nft", &node)
     }
 
+    /// Returns the names of a node's nftables tables, one `table FAMILY NAME` a line.
+    ///
+    /// Source: `nft list tables`. Effect: read, root. Errors: as `node::routes`.
+    /// ```rhai
+    /// assert(node::nft_tables("kworker-1").contains("table ip filter"));
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn nft_tables(cx: NativeCallContext<'_>, node: Dynamic) -> Result<Dynamic> {
+        ask(&cx, "nft_tables", &node)
+    }
+
     /// Returns what BIRD says about itself.
     ///
     /// Shape: as the parser `birdcl_show_status`; a daemon that does not answer is part of the answer.
@@ -438,9 +449,8 @@ fn drops(hand: &Hand, target: Target, packet: &Packet) -> Result<Dynamic> {
 
 /// Where the rules cannot be had, the list of tables may say that there are none but those of Calico and kube-proxy.
 fn only_managed_tables(hand: &Hand, target: Target) -> Result<Option<EvidenceId>> {
-    let argv = ["nft", "list", "tables"].map(String::from).to_vec();
-    let timeout = std::time::Duration::from_secs(10);
-    let evidence = hand.ask_one(facts::command(target, vec![argv], Effect::Read, timeout))?;
+    let fact = facts::by_name("nft_tables").ok_or_else(|| fail("no fact `nft_tables`"))?;
+    let evidence = hand.ask_one(fact.question(target))?;
     let Ok(output) = evidence.answer.output() else {
         return Ok(None);
     };

@@ -17,7 +17,12 @@ fn world() -> PathBuf {
 }
 
 fn source(text: &str) -> Source {
-    Source { name: "test".into(), path: "test.rhai".into(), origin: Origin::Embedded, text: text.into() }
+    Source {
+        name: "test".into(),
+        path: "test.rhai".into(),
+        origin: Origin::Embedded,
+        text: text.into(),
+    }
 }
 
 /// Loads a script, or says why not.
@@ -30,12 +35,24 @@ fn load(text: &str) -> Result<(Host, runbook_script::Runbook), Box<ScriptError>>
 /// Runs a script on the healthy recording.
 fn run_with(text: &str, limits: Limits, before: impl FnOnce(&Arc<Session>)) -> (Ended, RunResult) {
     let (mut host, runbook) = load(text).unwrap_or_else(|e| panic!("{}", e.render(false)));
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
     let record = Record::open(&world()).unwrap();
     let begin = Begin::new("test", String::new(), Default::default(), record.info());
     let catalogue = Arc::new(host.library().catalogue().0);
     let world = Arc::new(record);
-    let session = Session::new(world, Journal::none(), catalogue, Arc::new(Silent), limits, Effect::Read, begin);
+    let session = Session::new(
+        world,
+        Journal::none(),
+        catalogue,
+        Arc::new(Silent),
+        limits,
+        Effect::Read,
+        begin,
+    );
     let session = Arc::new(session);
     before(&session);
     let ended = host.run(&runbook, &Default::default(), &session, runtime.handle());

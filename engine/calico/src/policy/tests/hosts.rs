@@ -123,3 +123,35 @@ fn admin_policies() {
             "ingress": [{"action": "Deny", "from": from, "ports": [{"portRange": {"start": 80, "end": 90, "protocol": "TCP"}}]}]}});
     assert_eq!(decision(&[anp, allow], "y/c", "x/b", 85), Deny);
 }
+
+#[test]
+fn a_node_speaks_through_the_tunnel_with_its_address() {
+    let pool = one("IPPool", "p", json!({"cidr": "10.0.0.0/16", "vxlanMode": "Always"}));
+    let rule = json!([{"action": "Allow", "source": {"nets": ["10.0.9.9/32"]}}]);
+    let policy = one(
+        "GlobalNetworkPolicy",
+        "p",
+        json!({"selector": "app == 'c'", "types": ["Ingress"], "ingress": rule}),
+    );
+    let node = json!({"kind": "Node", "apiVersion": "v1", "metadata": {"name": "n9", "annotations": {
+        "projectcalico.org/IPv4Address": "192.0.2.9/24", "projectcalico.org/IPv4VXLANTunnelAddr": "10.0.9.9"}}});
+    assert_eq!(decision(&[pool, policy.clone(), node.clone()], "n9", "y/c", 80), Allow);
+    assert_eq!(decision(&[policy, node], "n9", "y/c", 80), Deny);
+}
+
+#[test]
+fn another_host_sees_the_node_behind_nat_outgoing() {
+    let pool = |nat: bool| one("IPPool", "p", json!({"cidr": "10.0.0.0/16", "natOutgoing": nat}));
+    let endpoint = one("HostEndpoint", "h", json!({"node": "n2", "interfaceName": "eth0"}));
+    let policy = one(
+        "GlobalNetworkPolicy",
+        "p",
+        json!({"selector": "set == 'h'", "types": ["Ingress"],
+        "ingress": [{"action": "Allow", "source": {"nets": ["192.0.2.1/32"]}}]}),
+    );
+    assert_eq!(
+        decision(&[pool(true), endpoint.clone(), policy.clone()], "x/a", "n2", 8080),
+        Allow
+    );
+    assert_eq!(decision(&[pool(false), endpoint, policy], "x/a", "n2", 8080), Deny);
+}

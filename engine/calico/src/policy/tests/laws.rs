@@ -120,6 +120,16 @@ proptest! {
     }
 
     #[test]
+    fn reach_and_verdict_agree(specs in proptest::collection::vec(any_policy(), 0..5)) {
+        let (index, _) = PolicyIndex::new(&cluster(&lists(&specs, "Deny")));
+        for reach in index.reach("x", "b", Protocol::TCP, Some(8080)) {
+            let source = Party::pod(&reach.namespace, &reach.pod);
+            let flow = Flow::new(source, Party::pod("x", "b"), Protocol::TCP, Some(8080));
+            prop_assert_eq!(index.verdict(&flow, &VerdictOptions::default()).decision, reach.decision);
+        }
+    }
+
+    #[test]
     fn a_policy_for_others_changes_nothing(specs in proptest::collection::vec(any_policy(), 0..5), flow in any_flow(), mut other in any_policy()) {
         let lists = lists(&specs, "Deny");
         other["selector"] = json!("app == 'somebody-else'");

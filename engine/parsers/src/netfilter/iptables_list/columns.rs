@@ -1,5 +1,4 @@
-use super::{Operand, Rule, counter};
-use std::borrow::Cow;
+use super::{Fragment, Operand, Rule, counter};
 
 /// Which columns a listing has. They cannot be cut at fixed places: names longer than a column push the others to the right.
 #[derive(Debug, Clone, Copy)]
@@ -7,6 +6,9 @@ pub(super) struct Columns {
     numbers: bool,
     counters: bool,
 }
+
+/// The most columns there are.
+const MOST: usize = 10;
 
 impl Columns {
     /// `num   pkts bytes target     prot opt in     out     source               destination`
@@ -22,35 +24,46 @@ impl Columns {
     }
 
     pub(super) fn rule<'a>(&self, line: &'a str) -> Option<Rule<'a>> {
-        let mut words = Words { rest: line };
+        let (words, ends) = words(line);
+        let mut at = 0;
+        let mut next = || {
+            at += 1;
+            words.get(at - 1).copied().filter(|w| !w.is_empty())
+        };
         let mut rule = Rule::default();
         if self.numbers {
-            rule.number = Some(words.next()?.parse().ok()?);
+            rule.number = Some(next()?.parse().ok()?);
         }
         if self.counters {
-            rule.counter = Some(counter(words.next()?, words.next()?)?);
+            rule.counter = Some(counter(next()?, next()?)?);
         }
         // A rule without target leaves its column blank, and ip6tables leaves `opt` blank.
-        let ahead = words.ahead();
+        let first = usize::from(self.numbers) + 2 * usize::from(self.counters);
+        let ahead = &words[first..];
         let opt = ahead.iter().take(3).position(|w| is_opt(w));
+        let destination = if self.counters { 5 } else { 3 };
         let has_target = match opt {
             Some(at) => at == 2,
-            None => is_address(ahead[if self.counters { 5 } else { 3 }]),
+            None => ahead.get(destination).is_some_and(|w| is_address(w)),
         };
         if has_target {
-            rule.target = words.next();
+            rule.target = next();
         }
-        rule.protocol = operand(words.next()?, &["0", "all"]);
+        rule.protocol = operand(next()?, &["0", "all"]);
         if opt.is_some() {
-            rule.fragment = words.next().filter(|opt| *opt != "--");
+            rule.fragment = match next()? {
+                "-f" => Some(Fragment::Only),
+                "!f" => Some(Fragment::Not),
+                _ => None,
+            };
         }
         if self.counters {
-            rule.in_interface = operand(words.next()?, &["*", "any"]);
-            rule.out_interface = operand(words.next()?, &["*", "any"]);
+            rule.in_interface = operand(next()?, &["*", "any"]);
+            rule.out_interface = operand(next()?, &["*", "any"]);
         }
-        rule.source = operand(words.next()?, &["0.0.0.0/0", "::/0", "anywhere"]);
-        rule.destination = operand(words.next()?, &["0.0.0.0/0", "::/0", "anywhere"]);
-        details(&mut rule, words.rest.trim_ascii_start());
+        rule.source = operand(next()?, &["0.0.0.0/0", "::/0", "anywhere"]);
+        rule.destination = operand(next()?, &["0.0.0.0/0", "::/0", "anywhere"]);
+        rule.options = line[ends[at - 1]..].trim_ascii_start();
         Some(rule)
     }
 }
@@ -65,54 +78,23 @@ fn is_address(word: &str) -> bool {
 }
 
 fn operand<'a>(word: &'a str, any: &[&str]) -> Option<Operand<'a>> {
-    let (value, negated) = word.strip_prefix('!').map_or((word, false), |value| (value, true));
-    (negated || !any.contains(&value)).then_some(Operand { value, negated })
+    (!any.contains(&word)).then_some(Operand(word))
 }
 
-/// `[goto] /* cali:Cz_u1IQiXIMmKD4c */ ctstate NEW /* a second one */`
-fn details<'a>(rule: &mut Rule<'a>, text: &'a str) {
-    let mut rest = text;
-    let mut found: Option<Cow<'a, str>> = None;
-    let mut add = |part: &'a str| {
-        let part = part.trim_ascii();
-        if !part.is_empty() {
-            found = Some(match found.take() {
-                None => Cow::Borrowed(part),
-                Some(before) => Cow::Owned(before.into_owned() + " " + part),
-            });
+/// The first words of a line, and where each ends.
+fn words(line: &str) -> ([&str; MOST], [usize; MOST]) {
+    let bytes = line.as_bytes();
+    let (mut words, mut ends) = ([""; MOST], [line.len(); MOST]);
+    let mut at = 0;
+    for (word, end) in words.iter_mut().zip(&mut ends) {
+        while bytes.get(at) == Some(&b' ') {
+            at += 1;
         }
-    };
-    if let Some(after) = rest.strip_prefix("[goto]") {
-        (rule.goto, rest) = (true, after);
+        let start = at;
+        while at < bytes.len() && bytes[at] != b' ' {
+            at += 1;
+        }
+        (*word, *end) = (&line[start..at], at);
     }
-    while let Some((before, after)) = rest.split_once("/* ") {
-        let Some((comment, after)) = after.split_once(" */") else {
-            break;
-        };
-        add(before);
-        rule.comments.push(comment);
-        rest = after;
-    }
-    add(rest);
-    rule.details = found;
-}
-
-struct Words<'a> {
-    rest: &'a str,
-}
-
-impl<'a> Words<'a> {
-    fn next(&mut self) -> Option<&'a str> {
-        let text = self.rest.trim_ascii_start();
-        let end = text.bytes().position(|b| b == b' ').unwrap_or(text.len());
-        let (word, rest) = text.split_at(end);
-        self.rest = rest;
-        Some(word).filter(|w| !w.is_empty())
-    }
-
-    /// The next words, without taking them.
-    fn ahead(&self) -> [&'a str; 6] {
-        let mut words = Words { rest: self.rest };
-        std::array::from_fn(|_| words.next().unwrap_or_default())
-    }
+    (words, ends)
 }

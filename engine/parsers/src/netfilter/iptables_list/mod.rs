@@ -1,15 +1,19 @@
 //! `iptables -L -v -n`, with and without `-x` and `--line-numbers`, and without `-v`; `ip6tables` too.
 //!
 //! Prefer `iptables_save`: this form rounds counters, prints matches in words of each module and does not name the table.
-//! It is what people paste.
+//! It is what people paste, 50 MB of it from a busy node: a rule here is small, and what only few ask for is taken apart
+//! when they ask.
 
 mod columns;
+mod options;
 
-use super::iptables_save::Operand;
+use super::Run;
 use crate::ParseError;
 use columns::Columns;
 use serde::Serialize;
-use std::borrow::Cow;
+use std::sync::Arc;
+
+pub use options::Operand;
 
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct IptablesList<'a> {
@@ -26,7 +30,7 @@ pub struct Chain<'a> {
     /// For other chains: how many rules jump here.
     pub references: Option<u64>,
     /// In evaluation order.
-    pub rules: Vec<Rule<'a>>,
+    pub rules: Run<Rule<'a>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -38,59 +42,77 @@ pub struct Counter {
 }
 
 /// One rule. Parts that it does not name are `null`, which means "any".
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+///
+/// As JSON it has `goto`, `comments` and `details` instead of `options`, which they are made of.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Rule<'a> {
     /// 1-based, with `--line-numbers`.
-    pub number: Option<u64>,
+    pub number: Option<u32>,
     /// With `-v`.
     pub counter: Option<Counter>,
     /// `null` for a rule that only counts.
     pub target: Option<&'a str>,
-    /// The target does not return to this chain.
-    pub goto: bool,
     /// As printed: a name, or a number since iptables 1.8.9 (6 is TCP, 17 UDP, 1 ICMP).
     pub protocol: Option<Operand<'a>>,
     /// `-f` or `!f`: fragments only, or all but fragments.
-    pub fragment: Option<&'a str>,
+    pub fragment: Option<Fragment>,
     /// With `-v`. A trailing `+` means "starts with".
     pub in_interface: Option<Operand<'a>>,
     pub out_interface: Option<Operand<'a>>,
     pub source: Option<Operand<'a>>,
     pub destination: Option<Operand<'a>>,
-    pub comments: Vec<&'a str>,
-    /// Matches and options of the target as printed, without the comments: `ctstate NEW MARK or 0x10000`.
-    pub details: Option<Cow<'a, str>>,
+    /// What stands behind the columns.
+    pub options: &'a str,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Fragment {
+    #[serde(rename = "-f")]
+    Only,
+    #[serde(rename = "!f")]
+    Not,
 }
 
 /// Reads the output of `iptables -L -n`, with any of `-v`, `-x` and `--line-numbers`.
 ///
-/// Shape: chains with their rules, each in the order printed. Counters are packets and bytes.
+/// Shape: chains with their rules, each in the order printed. Counters are packets and bytes. `goto`: the target does not
+/// return to this chain; `details`: matches and options of the target as printed, without the comments.
 pub fn parse(text: &str) -> Result<IptablesList<'_>, ParseError> {
     let mut chains: Vec<Chain<'_>> = Vec::new();
+    let mut rules = Vec::new();
+    let mut start = 0;
     let mut columns = None;
     for (index, line) in text.lines().enumerate() {
         let line = line.trim_ascii_end();
+        let error = |expected: &str| ParseError::new(index + 1, line, expected);
         if line.is_empty() {
             columns = None;
-            continue;
-        }
-        let error = |expected: &str| ParseError::new(index + 1, line, expected);
-        if let Some(header) = line.strip_prefix("Chain ") {
+        } else if let Some(header) = line.strip_prefix("Chain ") {
+            close(&mut chains, &mut start, rules.len());
             chains
                 .push(chain(header).ok_or_else(|| error("`Chain NAME (policy ...)` or `Chain NAME (N references)`"))?);
             columns = None;
         } else if let Some(columns) = &columns {
-            let rule = Columns::rule(columns, line).ok_or_else(|| error("a rule with the columns above it"))?;
-            chains.last_mut().ok_or_else(|| error("`Chain NAME`"))?.rules.push(rule);
-        } else if line.starts_with('#') {
-            // Newer versions warn here about tables of the other backend.
-        } else {
+            rules.push(Columns::rule(columns, line).ok_or_else(|| error("a rule with the columns above it"))?);
+        } else if !line.starts_with('#') {
+            // Newer versions warn in comments about tables of the other backend.
             let known = Columns::new(line).filter(|_| !chains.is_empty());
             columns =
                 Some(known.ok_or_else(|| error("`Chain NAME (...)`, then `[num] [pkts bytes] target prot opt ...`"))?);
         }
     }
+    close(&mut chains, &mut start, rules.len());
+    let rules = Arc::new(rules);
+    chains.iter_mut().for_each(|chain| chain.rules.of(&rules));
     Ok(IptablesList { chains })
+}
+
+/// The last chain has the rules that came since it began.
+fn close(chains: &mut [Chain<'_>], start: &mut usize, end: usize) {
+    if let Some(chain) = chains.last_mut() {
+        chain.rules = Run::at(*start, end);
+    }
+    *start = end;
 }
 
 /// `INPUT (policy ACCEPT 12M packets, 34G bytes)`, `cali-INPUT (1 references)`

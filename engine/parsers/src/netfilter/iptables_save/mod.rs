@@ -4,16 +4,14 @@
 //! them. A rule keeps every word it has; `text` is the rule as printed, for showing it as evidence.
 
 mod rule;
-mod run;
 mod table;
 mod words;
 
+use super::Run;
 use crate::{ParseError, Unparsed};
 use serde::Serialize;
 use std::borrow::Cow;
 use table::OpenTable;
-
-pub use run::Run;
 
 /// What `iptables-save` printed. An empty output is a dump without tables: the node uses the other backend.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
@@ -124,7 +122,20 @@ pub struct TargetOption<'a> {
 pub fn parse(text: &str) -> Result<IptablesSave<'_>, ParseError> {
     let mut dump = IptablesSave::default();
     let mut open: Option<OpenTable<'_>> = None;
-    for (index, line) in text.lines().enumerate() {
+    let mut rest = text;
+    for number in 1.. {
+        if rest.is_empty() {
+            break;
+        }
+        if let Some(table) = &mut open
+            && rest.starts_with(['[', '-'])
+            && let Some(after) = table.rule(rest)
+        {
+            rest = after;
+            continue;
+        }
+        let (line, after) = rest.split_once('\n').unwrap_or((rest, ""));
+        rest = after;
         let line = line.trim_ascii_end();
         match (line.as_bytes().first(), &mut open) {
             (None, _) => {}
@@ -135,11 +146,11 @@ pub fn parse(text: &str) -> Result<IptablesSave<'_>, ParseError> {
             }
             (Some(_), Some(_)) if line == "COMMIT" => dump.tables.extend(open.take().map(|table| table.close(true))),
             (Some(_), Some(table)) => {
-                if !table.line(line) {
-                    dump.unparsed.push(Unparsed::new(index + 1, line));
+                if table.declare(line).is_none() {
+                    dump.unparsed.push(Unparsed::new(number, line));
                 }
             }
-            (Some(_), None) => return Err(ParseError::new(index + 1, line, "`*table`, `# comment` or nothing")),
+            (Some(_), None) => return Err(ParseError::new(number, line, "`*table`, `# comment` or nothing")),
         }
     }
     dump.tables.extend(open.map(|table| table.close(false)));

@@ -1,4 +1,4 @@
-use super::run::Run;
+use super::Run;
 use super::words::{Words, counters, unquote};
 use super::{Match, Operand, Rule, TargetOption};
 use std::borrow::Cow;
@@ -11,17 +11,18 @@ pub(super) struct Lists<'a> {
     pub(super) target_options: Vec<TargetOption<'a>>,
 }
 
-/// Reads `[11:868] -A cali-FORWARD -i cali+ -m comment --comment "cali:tAzw" -j cali-from-wl-dispatch` into `rule`.
+/// Reads the line `[11:868] -A cali-FORWARD -i cali+ -m comment --comment "cali:tAzw" -j cali-from-wl-dispatch`, which
+/// `text` begins with, into `rule`; gives the text behind it.
 ///
 /// The rule is filled where it stays, as it is large.
-pub(super) fn parse_rule<'a>(line: &'a str, rule: &mut Rule<'a>, lists: &mut Lists<'a>) -> Option<()> {
-    rule.text = line;
-    if line.starts_with('[') {
-        let (packets, bytes, rest) = counters(line)?;
+pub(super) fn parse_rule<'a>(text: &'a str, rule: &mut Rule<'a>, lists: &mut Lists<'a>) -> Option<&'a str> {
+    let mut text = text;
+    if text.starts_with('[') {
+        let (packets, bytes, rest) = counters(text)?;
         (rule.packets, rule.bytes) = (Some(packets), Some(bytes));
-        rule.text = rest.strip_prefix(' ')?;
+        text = rest.strip_prefix(' ')?;
     }
-    let mut words = Words::new(rule.text);
+    let mut words = Words::new(text);
     if words.next()? != "-A" {
         return None;
     }
@@ -41,7 +42,12 @@ pub(super) fn parse_rule<'a>(line: &'a str, rule: &mut Rule<'a>, lists: &mut Lis
     rule.matches = Run::at(starts.0, reader.lists.matches.len());
     rule.comments = Run::at(starts.1, reader.lists.comments.len());
     rule.target_options = Run::at(starts.2, reader.lists.target_options.len());
-    (!reader.words.unclosed).then_some(())
+    if reader.words.unclosed {
+        return None;
+    }
+    let (line, rest) = reader.words.finish();
+    rule.text = line;
+    Some(rest)
 }
 
 struct Reader<'a, 'l> {

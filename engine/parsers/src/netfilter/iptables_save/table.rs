@@ -1,5 +1,5 @@
+use super::Run;
 use super::rule::{Lists, parse_rule};
-use super::run::Run;
 use super::{Chain, Rule, Table, words};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,7 +9,6 @@ pub(super) struct OpenTable<'a> {
     name: &'a str,
     chains: Vec<Chain<'a>>,
     index: HashMap<&'a str, usize>,
-    /// Rules of one chain follow each other, so the last chain is nearly always the next one too.
     last: usize,
     /// All rules, each with its chain.
     rules: Vec<Rule<'a>>,
@@ -30,29 +29,26 @@ impl<'a> OpenTable<'a> {
         }
     }
 
-    /// Takes one line; `false` if it is neither chain nor rule.
-    pub(super) fn line(&mut self, line: &'a str) -> bool {
-        if let Some(declaration) = line.strip_prefix(':') {
-            return self.declare(declaration).is_some();
-        }
+    /// Takes the rule that `text` begins with and gives what follows it; `None` if the line is no rule.
+    pub(super) fn rule(&mut self, text: &'a str) -> Option<&'a str> {
         self.rules.push(Rule::default());
-        let chain = self.rules.last_mut().and_then(|rule| {
-            parse_rule(line, rule, &mut self.lists)?;
-            Some(rule.chain)
+        let read = self.rules.last_mut().and_then(|rule| {
+            let rest = parse_rule(text, rule, &mut self.lists)?;
+            Some((rule.chain, rest))
         });
-        match chain {
-            Some(chain) => {
+        match read {
+            Some((chain, _)) => {
                 let home = self.chain(chain);
                 self.homes.push(home);
             }
             None => _ = self.rules.pop(),
         }
-        chain.is_some()
+        read.map(|(_, rest)| rest)
     }
 
-    /// `FORWARD ACCEPT [0:0]`, `cali-FORWARD - [0:0]`
-    fn declare(&mut self, declaration: &'a str) -> Option<()> {
-        let mut words = declaration.split_ascii_whitespace();
+    /// Takes `:FORWARD ACCEPT [0:0]` or `:cali-FORWARD - [0:0]`.
+    pub(super) fn declare(&mut self, line: &'a str) -> Option<()> {
+        let mut words = line.strip_prefix(':')?.split_ascii_whitespace();
         let (name, policy) = (words.next()?, words.next()?);
         let counters = match words.next() {
             Some(word) => Some(words::counters(word).filter(|c| c.2.is_empty())?),
@@ -65,16 +61,21 @@ impl<'a> OpenTable<'a> {
         Some(())
     }
 
+    /// The place of a chain: nearly always that of the last rule or the one after it, as rules come in the order of chains.
     fn chain(&mut self, name: &'a str) -> usize {
-        if self.chains.get(self.last).is_none_or(|c| c.name != name) {
-            self.last = *self.index.entry(name).or_insert_with(|| {
+        let likely = [self.last, self.last + 1];
+        let found = likely
+            .into_iter()
+            .find(|at| self.chains.get(*at).is_some_and(|c| c.name == name));
+        self.last = found.unwrap_or_else(|| {
+            *self.index.entry(name).or_insert_with(|| {
                 self.chains.push(Chain {
                     name,
                     ..Chain::default()
                 });
                 self.chains.len() - 1
-            });
-        }
+            })
+        });
         self.last
     }
 

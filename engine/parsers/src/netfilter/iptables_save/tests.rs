@@ -4,12 +4,22 @@ use proptest::prelude::*;
 /// The only rule of a table.
 fn parse_rule(line: &str) -> Option<Rule<'_>> {
     let mut table = OpenTable::new("filter");
-    table.line(line);
+    table.rule(line)?;
     table.close(true).chains.first()?.rules.first().cloned()
 }
 
 fn rule(line: &str) -> Rule<'_> {
     parse_rule(line).unwrap()
+}
+
+#[test]
+fn lines_end_where_they_end() {
+    let text =
+        "*filter\r\n:a - [0:0]\r\n-A a -j x \r\n-A a -m comment --comment \"cut\\\n-A a -j y\n\n  -A a\n-A a -j z";
+    let got = parse(text).unwrap();
+    let texts: Vec<_> = got.tables[0].chains[0].rules.iter().map(|r| r.text).collect();
+    assert_eq!(texts, ["-A a -j x", "-A a -j y", "-A a -j z"]);
+    assert_eq!(got.unparsed.iter().map(|u| u.line).collect::<Vec<_>>(), [4, 7]);
 }
 
 #[test]

@@ -16,7 +16,7 @@ pub struct Run<T> {
 
 impl<T> Run<T> {
     /// The part of a list that is still being filled; [`Run::of`] names the list when it is complete.
-    pub(super) fn at(start: usize, end: usize) -> Self {
+    pub(crate) fn at(start: usize, end: usize) -> Self {
         let narrow = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         Run {
             all: None,
@@ -25,7 +25,7 @@ impl<T> Run<T> {
         }
     }
 
-    pub(super) fn of(&mut self, list: &Arc<Vec<T>>) {
+    pub(crate) fn of(&mut self, list: &Arc<Vec<T>>) {
         if self.start < self.end {
             self.all = Some(Arc::clone(list));
         }
