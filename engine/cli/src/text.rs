@@ -116,11 +116,15 @@ impl Style {
 
     /// Wraps at the width, with `first` before the first line and `rest` before the others.
     pub(crate) fn wrap(&self, text: &str, first: &str, rest: &str) -> String {
+        self.fill(&clean(text), first, rest)
+    }
+
+    fn fill(&self, text: &str, first: &str, rest: &str) -> String {
         let options = textwrap::Options::new(self.width)
             .initial_indent(first)
             .subsequent_indent(rest)
             .word_splitter(textwrap::WordSplitter::NoHyphenation);
-        textwrap::fill(&clean(text), options)
+        textwrap::fill(text, options)
     }
 
     /// `**words**` stand out where there is colour, and are plain words where there is none.
@@ -137,7 +141,7 @@ impl Style {
         let flush = |paragraph: &mut String, out: &mut String| {
             if !paragraph.is_empty() {
                 let rest = if paragraph.starts_with("- ") { "  " } else { "" };
-                out.push_str(&self.strong(&self.wrap(paragraph, "", rest)));
+                out.push_str(&self.fill(&self.strong(paragraph), "", rest));
                 out.push('\n');
                 paragraph.clear();
             }
