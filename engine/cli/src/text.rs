@@ -116,11 +116,23 @@ impl Style {
 
     /// Wraps at the width, with `first` before the first line and `rest` before the others.
     pub(crate) fn wrap(&self, text: &str, first: &str, rest: &str) -> String {
+        self.fill(&clean(text), first, rest)
+    }
+
+    fn fill(&self, text: &str, first: &str, rest: &str) -> String {
         let options = textwrap::Options::new(self.width)
             .initial_indent(first)
             .subsequent_indent(rest)
             .word_splitter(textwrap::WordSplitter::NoHyphenation);
-        textwrap::fill(&clean(text), options)
+        textwrap::fill(text, options)
+    }
+
+    /// `**words**` stand out where there is colour, and are plain words where there is none.
+    fn strong(&self, text: &str) -> String {
+        let parts = text.split("**").enumerate();
+        parts
+            .map(|(i, part)| if i % 2 == 1 { self.bold(part) } else { part.into() })
+            .collect()
     }
 
     /// Markdown as a terminal shows it: headings stand out, text wraps, code stays as it is.
@@ -129,7 +141,7 @@ impl Style {
         let flush = |paragraph: &mut String, out: &mut String| {
             if !paragraph.is_empty() {
                 let rest = if paragraph.starts_with("- ") { "  " } else { "" };
-                out.push_str(&self.wrap(paragraph, "", rest));
+                out.push_str(&self.fill(&self.strong(paragraph), "", rest));
                 out.push('\n');
                 paragraph.clear();
             }
@@ -211,7 +223,7 @@ mod tests {
             width: 24,
             unicode: true,
         };
-        let text = style.markdown("## Meaning\nA line that is long\nand goes on.\n\n```sh\nip -d link show dev vxlan.calico\n```\n- one\n- two");
+        let text = style.markdown("## Meaning\nA **line** that is long\nand goes on.\n\n```sh\nip -d link show dev vxlan.calico\n```\n- one\n- two");
         let want = "Meaning\nA line that is long and\ngoes on.\n\n    ip -d link show dev vxlan.calico\n- one\n- two\n";
         assert_eq!(text, want);
     }

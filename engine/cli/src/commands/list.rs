@@ -6,7 +6,7 @@ use crate::{
     load, load_source,
     text::{self, Style, clean, clean_line, table},
 };
-use runbook_script::{Origin, Param, Runbook, Source};
+use runbook_script::{Origin, Param, ParamKind, Runbook, Source};
 use serde_json::{Value, json};
 
 pub(crate) fn list(cli: &Cli, flags: &ListFlags) -> Result<Code, CliError> {
@@ -95,19 +95,18 @@ fn parameter(param: &Param) -> Vec<String> {
     ]
 }
 
+/// The first two parameters with values as a person would type them.
 fn example(params: &[Param]) -> String {
-    use runbook_script::ParamKind as K;
-    let value = |kind: K| match kind {
-        K::Pod | K::PodOrAddress => Some("shop/cart-0"),
-        K::Node => Some("worker-1"),
-        K::Service => Some("shop/web:80"),
-        K::Address => Some("10.1.2.3"),
-        K::Cidr => Some("10.1.0.0/16"),
-        _ => None,
+    let values = |kind: ParamKind| match kind {
+        ParamKind::Pod | ParamKind::PodOrAddress => ["shop/cart-0", "shop/web-1"],
+        ParamKind::Node => ["worker-1", "worker-2"],
+        ParamKind::Service => ["shop/web:80", "shop/db:5432"],
+        ParamKind::Address => ["10.1.2.3", "10.1.2.4"],
+        ParamKind::Cidr => ["10.1.0.0/16", "10.2.0.0/16"],
+        _ => ["VALUE", "VALUE"],
     };
-    params
-        .iter()
-        .take(2)
-        .filter_map(|p| Some(format!(" --{} {}", p.name.replace('_', "-"), value(p.kind)?)))
+    let first = params.iter().take(2).enumerate();
+    first
+        .map(|(i, p)| format!(" --{} {}", p.name.replace('_', "-"), values(p.kind)[i]))
         .collect()
 }
