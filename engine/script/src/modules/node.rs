@@ -357,7 +357,7 @@ pub(crate) mod node {
     /// assert(node::dropping_rules("kworker-1", vxlan).is_empty());
     /// ```
     #[rhai_fn(return_raw)]
-    pub fn dropping_rules(cx: NativeCallContext<'_>, node: Dynamic, packet: Map) -> Result<Dynamic> {
+    pub fn dropping_rules(cx: NativeCallContext<'_>, node: Dynamic, packet: Map) -> Result<Array> {
         let packet = read_packet(&packet)?;
         drops(&Hand::of(&cx)?, Target::Node(name_of(&node)?), &packet)
     }
@@ -411,7 +411,7 @@ fn read_packet(map: &Map) -> Result<Packet> {
 }
 
 /// Both backends; each dump is asked once in a run and parsed here without going through script values.
-fn drops(hand: &Hand, target: Target, packet: &Packet) -> Result<Dynamic> {
+fn drops(hand: &Hand, target: Target, packet: &Packet) -> Result<Array> {
     let fact = |name: &str| facts::by_name(name).ok_or_else(|| fail(format!("no fact `{name}`")));
     let (iptables, nft) = (
         fact("iptables")?.question(target.clone()),
@@ -421,11 +421,10 @@ fn drops(hand: &Hand, target: Target, packet: &Packet) -> Result<Dynamic> {
     let [iptables, nft] = &answers[..] else {
         return Err(fail("the world gave no answer"));
     };
-    let mut evidence = vec![iptables.id];
     let text = facts::said(iptables, "the iptables rules", Exit::Fails)?;
     let dump = iptables_save::parse(&text);
     let dump = dump.map_err(|e| fail(format!("`iptables-save -c`: {e} (raw output: {})", iptables.id)))?;
-    let mut found = firewall::iptables_drops(&dump, packet);
+    let mut found = rules(&firewall::iptables_drops(&dump, packet), iptables.id)?;
     match nft.answer.output() {
         // A node without the tool has no nftables rules of its own, as far as it can tell.
         Err(Failure::ToolMissing(_)) => {}
@@ -433,33 +432,39 @@ fn drops(hand: &Hand, target: Target, packet: &Packet) -> Result<Dynamic> {
             let text = facts::said(nft, "the nftables rules", Exit::Fails)?;
             let ruleset = nft_ruleset::parse(&text);
             let ruleset = ruleset.map_err(|e| fail(format!("`nft list ruleset`: {e} (raw output: {})", nft.id)))?;
-            found.extend(firewall::nft_drops(&ruleset, packet));
-            evidence.push(nft.id);
+            found.extend(rules(&firewall::nft_drops(&ruleset, packet), nft.id)?);
         }
-        Err(failure) => match only_managed_tables(hand, target.clone())? {
-            Some(id) => evidence.push(id),
-            // What iptables says is still true; that there is nothing else is not known.
-            None if found.is_empty() => return Err(unanswered("the nftables rules", &target, &failure)),
-            None => {}
-        },
+        // What iptables says is still true; that there is nothing else is not known.
+        Err(failure) if found.is_empty() && !only_managed_tables(hand, target.clone())? => {
+            return Err(unanswered("the nftables rules", &target, &failure));
+        }
+        Err(_) => {}
     }
-    let found = serde_json::to_value(found).map_err(|e| fail(e.to_string()))?;
-    Ok(to_script(found, true, &evidence))
+    Ok(found)
+}
+
+/// Each rule with the dump that it stands in.
+fn rules(found: &[firewall::Drop], evidence: EvidenceId) -> Result<Array> {
+    let rule = |drop| {
+        let value = serde_json::to_value(drop).map_err(|e| fail(e.to_string()))?;
+        Ok(to_script(value, true, &[evidence]))
+    };
+    found.iter().map(rule).collect()
 }
 
 /// Where the rules cannot be had, the list of tables may say that there are none but those of Calico and kube-proxy.
-fn only_managed_tables(hand: &Hand, target: Target) -> Result<Option<EvidenceId>> {
+fn only_managed_tables(hand: &Hand, target: Target) -> Result<bool> {
     let fact = facts::by_name("nft_tables").ok_or_else(|| fail("no fact `nft_tables`"))?;
     let evidence = hand.ask_one(fact.question(target))?;
     let Ok(output) = evidence.answer.output() else {
-        return Ok(None);
+        return Ok(false);
     };
     let text = output.stdout.text();
     let managed = |line: &str| match line.split_whitespace().collect::<Vec<_>>()[..] {
         ["table", family, name] => firewall::is_managed_table(family, name),
         _ => false,
     };
-    Ok((output.exit == 0 && text.lines().filter(|l| !l.trim().is_empty()).all(managed)).then_some(evidence.id))
+    Ok(output.exit == 0 && text.lines().filter(|l| !l.trim().is_empty()).all(managed))
 }
 
 /// The route towards an address, computed from the routes and kept as evidence of its own.
