@@ -47,6 +47,7 @@ pub(crate) fn cause_record(
 }
 
 fn fix_record(fix: &Fix, data: &Map<String, Value>, language: Language) -> result::FixRecord {
+    let data = &in_commands(data);
     let fill = |text: &str| crate::catalogue::fill(text, data);
     result::FixRecord {
         id: fix.id.clone(),
@@ -56,6 +57,19 @@ fn fix_record(fix: &Fix, data: &Map<String, Value>, language: Language) -> resul
         rollback: fill(fix.rollback.get(language)),
         verify: fill(fix.verify.get(language)),
     }
+}
+
+/// Commands take a namespace and a name apart: `shop/cart-0` becomes both.
+fn in_commands(data: &Map<String, Value>) -> Map<String, Value> {
+    let mut apart = data.clone();
+    for key in ["pod", "policy", "service"] {
+        let named = data.get(key).and_then(Value::as_str).and_then(|n| n.split_once('/'));
+        if let Some((namespace, name)) = named {
+            apart.insert(key.into(), name.into());
+            apart.entry("namespace").or_insert_with(|| namespace.into());
+        }
+    }
+    apart
 }
 
 const EXCERPT_LINES: usize = 12;
@@ -129,4 +143,25 @@ fn excerpt(text: &str, words: &[String]) -> String {
         _ => telling.take(EXCERPT_LINES).collect(),
     };
     chosen.join("\n").chars().take(EXCERPT_CHARS).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_get_namespace_and_name_apart() {
+        let data = serde_json::json!({"pod": "shop/cart-0", "node": "n1"});
+        let apart = in_commands(data.as_object().unwrap());
+        let filled = crate::catalogue::fill("kubectl -n {namespace} delete pod {pod} # on {node}", &apart);
+        assert_eq!(filled, "kubectl -n shop delete pod cart-0 # on n1");
+    }
+
+    #[test]
+    fn an_excerpt_shows_the_lines_that_say_most() {
+        let text = "table inet fw\n chain input\n  udp dport 4789 counter drop\n  tcp dport 22 accept\n";
+        let words = ["input".to_string(), "udp dport 4789 counter drop".to_string()];
+        assert_eq!(excerpt(text, &words), "  udp dport 4789 counter drop");
+        assert_eq!(excerpt("a\nb", &[]), "a\nb");
+    }
 }
