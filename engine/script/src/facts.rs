@@ -195,11 +195,13 @@ impl Fact {
     /// Asks and reads: a typed value with the evidence it comes from.
     pub(crate) fn ask(&self, hand: &Hand, target: Target) -> Result<Dynamic> {
         let evidence = hand.ask_one(self.question(target))?;
-        let text = said(&evidence, &self.what(), self.exit)?;
-        match self.parser {
-            Some(parser) => read(parser, &text, &evidence),
-            None => Ok(text.trim_end().into()),
-        }
+        hand.parse_once(evidence.id, self.parser.unwrap_or("text"), || {
+            let text = said(&evidence, &self.what(), self.exit)?;
+            match self.parser {
+                Some(parser) => read(parser, &text, &evidence),
+                None => Ok(text.trim_end().into()),
+            }
+        })
     }
 
     fn what(&self) -> String {

@@ -13,7 +13,8 @@ use runbook_core::{EvidenceId, Failure, Question, Target};
 use runbook_run::{Evidence, Session};
 use serde_json::Value;
 use std::{
-    sync::{Arc, PoisonError, RwLock},
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError, RwLock},
     time::Instant,
 };
 
@@ -140,6 +141,7 @@ impl Host {
             session: session.clone(),
             runtime: runtime.clone(),
             main: runbook.source.path.as_str().into(),
+            parsed: Arc::default(),
         };
         self.engine.set_default_tag(Dynamic::from(hand));
         let watched = session.clone();
@@ -232,6 +234,8 @@ pub(crate) struct Hand {
     runtime: tokio::runtime::Handle,
     /// The script that was started, for error places.
     pub(crate) main: Arc<str>,
+    /// What was read already: an answer is parsed once, however often a script asks for it.
+    parsed: Arc<Mutex<HashMap<(EvidenceId, &'static str), Dynamic>>>,
 }
 
 impl Hand {
@@ -250,6 +254,30 @@ impl Hand {
             }
         });
         answered.ok_or_else(|| Control::Stop.raise())
+    }
+
+    /// The value that `read` makes of an answer, made once.
+    pub(crate) fn parse_once(
+        &self,
+        evidence: EvidenceId,
+        parser: &'static str,
+        read: impl FnOnce() -> Result<Dynamic>,
+    ) -> Result<Dynamic> {
+        let known = self
+            .parsed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&(evidence, parser))
+            .cloned();
+        if let Some(value) = known {
+            return Ok(value);
+        }
+        let value = read()?;
+        self.parsed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert((evidence, parser), value.clone());
+        Ok(value)
     }
 
     pub(crate) fn ask_one(&self, question: Question) -> Result<Arc<Evidence>> {

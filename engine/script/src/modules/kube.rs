@@ -224,7 +224,8 @@ pub(crate) mod kube {
     pub fn list_with(cx: NativeCallContext<'_>, kind: &str, options: Map) -> Result<Dynamic> {
         let hand = Hand::of(&cx)?;
         let question = list_question(&hand, kind, &options)?;
-        items(&hand.ask_one(question)?, kind)
+        let evidence = hand.ask_one(question)?;
+        hand.parse_once(evidence.id, "items", || items(&evidence, kind))
     }
 
     /// Returns one object of a cluster-wide kind, or `()` if there is none of that name.

@@ -474,8 +474,7 @@ pub(super) fn route_lookup(hand: &Hand, target: Target, address: &str) -> Result
         .map_err(|_| fail(format!("`{address}` is not an address")))?;
     let fact = facts::by_name("routes").ok_or_else(|| fail("no fact `routes`"))?;
     let source = hand.ask_one(fact.question(target.clone()))?;
-    let text = facts::said(&source, "the routes", Exit::Fails)?;
-    let routes = facts::parse("ip_route", &text).map_err(fail)?;
+    let routes = from_dynamic(&fact.ask(hand, target.clone())?).map_err(fail)?;
     let best = routes
         .as_array()
         .into_iter()
