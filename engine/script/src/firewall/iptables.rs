@@ -2,6 +2,17 @@ use super::{Drop, Flow, Holds, Hook, MAX_DEPTH, Packet, device_fits, in_prefix, 
 use runbook_parsers::netfilter::iptables_save::{Chain, IptablesSave, Operand, Rule};
 use std::net::IpAddr;
 
+/// Is there any rule or policy, besides those of Calico and kube-proxy, that drops anything?
+pub(crate) fn iptables_may_drop(dump: &IptablesSave<'_>) -> bool {
+    let drops = |rule: &Rule<'_>| matches!(rule.jump.or(rule.goto), Some("DROP" | "REJECT"));
+    let mut foreign = dump
+        .tables
+        .iter()
+        .flat_map(|t| t.chains.iter())
+        .filter(|c| !is_ours(c.name));
+    foreign.any(|c| c.policy == Some("DROP") || c.rules.iter().any(drops))
+}
+
 /// Rules of `iptables-save` that drop the packet.
 pub(crate) fn iptables_drops(dump: &IptablesSave<'_>, packet: &Packet) -> Vec<Drop> {
     let mut walk = Walk {

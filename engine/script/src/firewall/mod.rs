@@ -4,8 +4,8 @@
 mod iptables;
 mod nft;
 
-pub(crate) use iptables::iptables_drops;
-pub(crate) use nft::{is_managed_table, nft_drops};
+pub(crate) use iptables::{iptables_drops, iptables_may_drop};
+pub(crate) use nft::{is_managed_table, nft_drops, nft_may_drop};
 
 use serde::Serialize;
 use std::net::IpAddr;

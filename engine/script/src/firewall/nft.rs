@@ -1,6 +1,11 @@
 use super::{Drop, Flow, Holds, MAX_DEPTH, Packet, device_fits, in_prefix, ports_hold, protocol_holds};
 use runbook_parsers::netfilter::nft_ruleset::{self, NftRuleset};
 
+/// Is there any table besides the managed ones?
+pub(crate) fn nft_may_drop(ruleset: &NftRuleset) -> bool {
+    ruleset.tables.iter().any(|t| !is_managed(t))
+}
+
 /// Rules of an nftables ruleset that drop the packet. Tables of Calico, kube-proxy and `iptables-nft` are left out: the
 /// last are read from `iptables-save`, which knows them better.
 pub(crate) fn nft_drops(ruleset: &NftRuleset, packet: &Packet) -> Vec<Drop> {
