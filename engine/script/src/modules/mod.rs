@@ -16,7 +16,7 @@ pub(crate) fn register(engine: &mut Engine) {
     engine.register_static_module("node", rhai::exported_module!(node::node).into());
     engine.register_static_module("pod", rhai::exported_module!(pod::pod).into());
     engine.register_static_module("parse", parse::module().into());
-    engine.register_static_module("calico", rhai::exported_module!(calico::calico).into());
+    engine.register_static_module("calico", calico::module().into());
     engine.register_static_module("ui", rhai::exported_module!(ui::ui).into());
     engine.register_static_module("measure", rhai::exported_module!(measure::measure).into());
 }
