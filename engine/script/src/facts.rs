@@ -73,7 +73,10 @@ const fn text(name: &'static str, forms: &'static [&'static [&'static str]]) -> 
 /// The sysctls that a packet's way depends on; all of them would be thousands of lines on a node with many pods.
 const SYSCTLS: &str = r"^net\.(ipv4\.(ip_forward|conf\.[^.]*\.(rp_filter|forwarding|proxy_arp|accept_local|log_martians|route_localnet|arp_announce)|neigh\.default\.gc_thresh[0-9]|ip_local_port_range|tcp_mtu_probing)|netfilter\.nf_conntrack_(max|count|buckets|tcp_timeout_established|tcp_be_liberal)|ipv6\.conf\.(all|default)\.(forwarding|disable_ipv6))";
 
-const BIRD: &str = "/var/run/calico/bird.ctl";
+pub(crate) const BIRD: &str = "/var/run/calico/bird.ctl";
+pub(crate) const BIRD6: &str = "/var/run/calico/bird6.ctl";
+/// Sessions of BGP on its own port, listening ones too.
+const BGP_SOCKETS: &str = "( sport = :179 or dport = :179 )";
 const READINESS: &str = "http://127.0.0.1:9099/readiness";
 
 /// Every fact there is.
@@ -147,6 +150,24 @@ pub(crate) const FACTS: &[Fact] = &[
             &["birdcl", "-s", BIRD, "show", "route"],
         ],
     )),
+    any_exit(fact(
+        "bird6_status",
+        "birdcl_show_status",
+        &[&["birdcl", "-s", BIRD6, "show", "status"]],
+    )),
+    any_exit(fact(
+        "bird6_protocols",
+        "birdcl_show_protocols",
+        &[&["birdcl", "-s", BIRD6, "show", "protocols"]],
+    )),
+    any_exit(fact(
+        "bird6_routes",
+        "birdcl_show_route",
+        &[
+            &["birdcl", "-s", BIRD6, "show", "route", "all"],
+            &["birdcl", "-s", BIRD6, "show", "route"],
+        ],
+    )),
     fact(
         "bird_config",
         "bird_config",
@@ -156,6 +177,7 @@ pub(crate) const FACTS: &[Fact] = &[
         "bird_ipam_config",
         &[&["cat", "/etc/calico/confd/config/bird_ipam.cfg"]],
     ),
+    fact("bgp_sockets", "ss", &[&["ss", "-tanp", BGP_SOCKETS], &["ss", "-tanp"]]),
     any_exit(fact(
         "felix_readiness",
         "felix_readiness",
@@ -177,6 +199,13 @@ pub(crate) const FACTS: &[Fact] = &[
 
 pub(crate) fn by_name(name: &str) -> Option<&'static Fact> {
     FACTS.iter().find(|f| f.name == name)
+}
+
+/// Whether a protocol of confd's is one of IPv6: its name holds the address with `_` for every dot and colon.
+pub(crate) fn is_ipv6_protocol(name: &str) -> bool {
+    let address = name.split_once('_').map_or("", |(_, rest)| rest);
+    let address = address.split("_port_").next().unwrap_or_default();
+    address.contains("__") || address.split('_').count() > 4
 }
 
 /// How long a command that only reads may take on the other side.

@@ -36,6 +36,7 @@ const CALICO: &[&str] = &[
     "bgpconfigurations",
     "bgppeers",
     "bgpfilters",
+    "caliconodestatuses",
     "felixconfigurations",
     "clusterinformations",
     "hostendpoints",

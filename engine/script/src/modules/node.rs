@@ -26,7 +26,7 @@ pub(super) fn name_of(node: &Dynamic) -> Result<String> {
         .ok_or_else(|| fail(format!("a node is its name or its object, not {}", node.type_name())))
 }
 
-fn ask(cx: &NativeCallContext<'_>, fact: &str, node: &Dynamic) -> Result<Dynamic> {
+pub(super) fn ask(cx: &NativeCallContext<'_>, fact: &str, node: &Dynamic) -> Result<Dynamic> {
     let fact = facts::by_name(fact).ok_or_else(|| fail(format!("no fact `{fact}`")))?;
     fact.ask(&Hand::of(cx)?, Target::Node(name_of(node)?))
 }
@@ -349,8 +349,8 @@ pub(crate) mod node {
 
     /// Returns the rules of a node's firewall that would drop a packet, those of Calico and kube-proxy left out.
     ///
-    /// `packet`: `#{ hook: "input"|"forward"|"output", protocol, port, source, destination, in_device, out_device }`; without a
-    /// protocol it stands for all traffic between two addresses. Shape: `#{ backend, table, chain, rule, packets, certain }`;
+    /// `packet`: `#{ hook: "input"|"forward"|"output", protocol, port, source, destination, in_device, out_device }`, or
+    /// `source_port` for what is sent back on a connection; without a protocol it stands for all traffic between two addresses. Shape: `#{ backend, table, chain, rule, packets, certain }`;
     /// `certain` means that every condition of the rule was understood and holds. Source: `iptables-save -c` and
     /// `nft list ruleset`. Effect: read, root. Errors: as `node::routes`; a missing `nft` is no error.
     /// ```rhai
@@ -391,6 +391,7 @@ fn read_packet(map: &Map) -> Result<Packet> {
         "hook",
         "protocol",
         "port",
+        "source_port",
         "source",
         "destination",
         "in_device",
@@ -404,6 +405,9 @@ fn read_packet(map: &Map) -> Result<Packet> {
         hook: hook.ok_or_else(|| fail("the hook of a packet is input, forward or output"))?,
         protocol: text("protocol"),
         port: map.get("port").and_then(|p| u16::try_from(p.as_int().ok()?).ok()),
+        source_port: map
+            .get("source_port")
+            .and_then(|p| u16::try_from(p.as_int().ok()?).ok()),
         source: address("source")?,
         destination: address("destination")?,
         in_device: text("in_device"),
