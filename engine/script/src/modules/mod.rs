@@ -1,6 +1,7 @@
 //! The modules that scripts call, each thin over the session, the parsers and the model.
 
 mod calico;
+mod cgroup;
 mod kube;
 mod measure;
 mod node;
