@@ -1,3 +1,4 @@
+use super::cgroup;
 use crate::firewall::{self, Hook, Packet};
 use crate::{
     data::{fail, from_dynamic},
@@ -168,6 +169,149 @@ pub(crate) mod node {
     #[rhai_fn(return_raw)]
     pub fn counters(cx: NativeCallContext<'_>, node: Dynamic) -> Result<Dynamic> {
         ask(&cx, "counters", &node)
+    }
+
+    /// Returns the kernel's IP, TCP and UDP counters of a node, as an object from name to count since boot.
+    ///
+    /// Source: `/proc/net/snmp`. Effect: read, no root. Errors: as `node::routes`.
+    /// ```rhai
+    /// assert(node::snmp("kworker-1").TcpOutSegs >= 0);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn snmp(cx: NativeCallContext<'_>, node: Dynamic) -> Result<Dynamic> {
+        ask(&cx, "snmp", &node)
+    }
+
+    /// Returns the kernel's further TCP and IP counters of a node, as an object from name to count since boot.
+    ///
+    /// Source: `/proc/net/netstat`. Effect: read, no root. Errors: as `node::routes`.
+    /// ```rhai
+    /// assert(node::netstat("kworker-1").TcpExtListenDrops >= 0);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn netstat(cx: NativeCallContext<'_>, node: Dynamic) -> Result<Dynamic> {
+        ask(&cx, "netstat", &node)
+    }
+
+    /// Returns the queues in front of a node's devices: what shapes, what delays, what waits.
+    ///
+    /// Shape: `#{ kind, handle, dev, parent, rate_bps, burst_bytes, latency_ms, delay_ms, loss_ratio, settings, stats: #{ bytes, packets, dropped,
+    /// overlimits, backlog_bytes, backlog_packets, .. }, .. }`. Source: `tc -s qdisc`. Effect: read, no root. Errors: as `node::routes`.
+    /// ```rhai
+    /// assert(node::qdiscs("kworker-1").some(|q| q.dev == "vxlan.calico" && q.kind == "noqueue"));
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn qdiscs(cx: NativeCallContext<'_>, node: Dynamic) -> Result<Dynamic> {
+        ask(&cx, "qdiscs", &node)
+    }
+
+    /// Returns the TCP connections of a node with what the kernel knows about each: round trip time, retransmissions, MTU.
+    ///
+    /// Shape: as the parser `ss`; `tcp` has `rtt_ms`, `min_rtt_ms`, `retrans_total`, `pmtu_bytes`, `mss_bytes`, … A record may hold those of BGP only. Source: `ss -tin`. Effect: read, no root. Errors: as `node::routes`.
+    /// ```rhai
+    /// assert(node::tcp_sockets("kworker-1").some(|s| s.tcp.pmtu_bytes == 1500));
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn tcp_sockets(cx: NativeCallContext<'_>, node: Dynamic) -> Result<Dynamic> {
+        ask(&cx, "tcp_sockets", &node)
+    }
+
+    /// Returns what each processor of a node did with received packets since boot.
+    ///
+    /// Shape: `#{ cpu, processed, dropped, time_squeeze, .. }`: `dropped` had no room in the backlog, `time_squeeze` no time. Source: `/proc/net/softnet_stat`. Effect: read, no root. Errors: as `node::routes`.
+    /// ```rhai
+    /// let seen = ();
+    /// try { seen = node::softnet("kworker-1"); } catch (err) { assert(err.kind == "not-recorded"); }
+    /// assert(seen == ());
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn softnet(cx: NativeCallContext<'_>, node: Dynamic) -> Result<Dynamic> {
+        ask(&cx, "softnet", &node)
+    }
+
+    /// Returns how often each interrupt of a node came, by processor, since boot.
+    ///
+    /// Shape: `#{ name, per_cpu, total, description }`. Source: `/proc/interrupts`. Effect: read, no root. Errors: as `node::routes`.
+    /// ```rhai
+    /// let seen = ();
+    /// try { seen = node::interrupts("kworker-1"); } catch (err) { assert(err.kind == "not-recorded"); }
+    /// assert(seen == ());
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn interrupts(cx: NativeCallContext<'_>, node: Dynamic) -> Result<Dynamic> {
+        ask(&cx, "interrupts", &node)
+    }
+
+    /// Returns what a node's processors did since boot, in ticks: of all, and of each.
+    ///
+    /// Shape: `#{ cpu, cpus: [#{ name, user_ticks, system_ticks, softirq_ticks, idle_ticks, steal_ticks, .. }], .. }`. Source: `/proc/stat`. Effect: read, no root. Errors: as `node::routes`.
+    /// ```rhai
+    /// let seen = ();
+    /// try { seen = node::processors("kworker-1"); } catch (err) { assert(err.kind == "not-recorded"); }
+    /// assert(seen == ());
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn processors(cx: NativeCallContext<'_>, node: Dynamic) -> Result<Dynamic> {
+        ask(&cx, "processors", &node)
+    }
+
+    /// Returns the load of a node: how many tasks ran or waited in the mean of 1, 5 and 15 minutes.
+    ///
+    /// Shape: `#{ load_1m, load_5m, load_15m, runnable, tasks, last_pid }`. Source: `/proc/loadavg`. Effect: read, no root. Errors: as `node::routes`.
+    /// ```rhai
+    /// let seen = ();
+    /// try { seen = node::load("kworker-1"); } catch (err) { assert(err.kind == "not-recorded"); }
+    /// assert(seen == ());
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn load(cx: NativeCallContext<'_>, node: Dynamic) -> Result<Dynamic> {
+        ask(&cx, "load", &node)
+    }
+
+    /// Returns for which share of the time tasks of a node waited for a processor.
+    ///
+    /// Shape: `#{ some: #{ avg10_ratio, avg60_ratio, avg300_ratio, total_us }, full }`. Source: `/proc/pressure/cpu`. Effect: read, no root. Errors: as `node::routes`.
+    /// ```rhai
+    /// let seen = ();
+    /// try { seen = node::pressure("kworker-1"); } catch (err) { assert(err.kind == "not-recorded"); }
+    /// assert(seen == ());
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn pressure(cx: NativeCallContext<'_>, node: Dynamic) -> Result<Dynamic> {
+        ask(&cx, "pressure", &node)
+    }
+
+    /// Returns the counters of connection tracking of a node since boot, by processor.
+    ///
+    /// Shape: `#{ cpus: [#{ cpu, insert_failed, drop, early_drop, .. }] }`. Source: `conntrack -S`. Effect: read, root. Errors: as `node::routes`.
+    /// ```rhai
+    /// assert(node::conntrack_stats("kworker-1").cpus.all(|c| c.drop == 0));
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn conntrack_stats(cx: NativeCallContext<'_>, node: Dynamic) -> Result<Dynamic> {
+        ask(&cx, "conntrack_stats", &node)
+    }
+
+    /// Returns how many connections a node tracks now; the limit is a sysctl.
+    ///
+    /// Source: `conntrack -C`. Effect: read, root. Errors: as `node::routes`.
+    /// ```rhai
+    /// assert(node::conntrack_count("kworker-1") > 0);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn conntrack_count(cx: NativeCallContext<'_>, node: Dynamic) -> Result<Dynamic> {
+        ask(&cx, "conntrack_count", &node)
+    }
+
+    /// Returns the same counters from the kernel's file, where the tool is missing.
+    ///
+    /// Shape: `#{ entries, total: #{ insert_failed, drop, early_drop, .. }, per_cpu }`. Source: `/proc/net/stat/nf_conntrack`. Effect: read, no root. Errors: as `node::routes`.
+    /// ```rhai
+    /// assert(node::conntrack_file("kworker-1").total.drop == 0);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn conntrack_file(cx: NativeCallContext<'_>, node: Dynamic) -> Result<Dynamic> {
+        ask(&cx, "conntrack_file", &node)
     }
 
     /// Returns the iptables rules of a node, with counters, of the backend that `iptables` is.
@@ -363,6 +507,51 @@ pub(crate) mod node {
         drops(&Hand::of(&cx)?, Target::Node(name_of(&node)?), &packet)
     }
 
+    /// Asks facts of devices, all at once, so that `node::offloads`, `node::driver`, … of each are answered.
+    ///
+    /// `devices`: maps `#{ node, device }`; `facts`: `offloads`, `driver`, `link_settings`, `driver_counters`, `tc_classes`. One round
+    /// trip for each node. Effect: read. Errors: an unknown fact; what could not be asked is told when it is used.
+    /// ```rhai
+    /// node::observe_devices([#{ node: "kworker-1", device: "eth0" }, #{ node: "kworker-2", device: "eth0" }], ["offloads"]);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn observe_devices(cx: NativeCallContext<'_>, devices: Array, facts: Array) -> Result<()> {
+        let facts = words(facts)?;
+        let mut questions = vec![];
+        for place in &devices {
+            let place = place
+                .read_lock::<Map>()
+                .ok_or_else(|| fail("a device is a map: `#{ node, device }`"))?;
+            let part = |key: &str| place.get(key).ok_or_else(|| fail(format!("a device needs `{key}`")));
+            let node = name_of(part("node")?)?;
+            let device = part("device")?.to_string();
+            for fact in &facts {
+                questions.push(device_question(fact, &node, &device)?);
+            }
+        }
+        Hand::of(&cx)?.ask(questions, false).map(drop)
+    }
+
+    /// Asks facts of nodes anew, although they are known: what the functions of this module return from here on is the new
+    /// answer. Counters tell little before they are read twice.
+    ///
+    /// Effect: read. Errors: an unknown fact.
+    /// ```rhai
+    /// let before = node::qdiscs("kworker-1");
+    /// node::observe_again(["kworker-1"], ["qdiscs"]);
+    /// assert(node::qdiscs("kworker-1").len() == before.len());
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn observe_again(cx: NativeCallContext<'_>, nodes: Array, facts: Array) -> Result<()> {
+        let facts = facts::named(&words(facts)?)?;
+        let mut questions = vec![];
+        for node in &nodes {
+            let target = Target::Node(name_of(node)?);
+            questions.extend(facts.iter().map(|f| f.question(target.clone())));
+        }
+        Hand::of(&cx)?.ask(questions, true).map(drop)
+    }
+
     /// Returns the offload settings of a device on a node, as an object from feature to its line.
     ///
     /// Shape: as the parser `ethtool_k`. Source: `ethtool -k DEV`. Effect: read. Errors: as `node::routes`.
@@ -371,14 +560,121 @@ pub(crate) mod node {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn offloads(cx: NativeCallContext<'_>, node: Dynamic, device: &str) -> Result<Dynamic> {
-        let hand = Hand::of(&cx)?;
-        let argv = ["ethtool", "-k", device].map(String::from).to_vec();
-        let timeout = std::time::Duration::from_secs(10);
-        let question = facts::command(Target::Node(name_of(&node)?), vec![argv], Effect::Read, timeout);
-        let evidence = hand.ask_one(question)?;
-        let text = facts::said(&evidence, "the offloads", Exit::Fails)?;
-        facts::read("ethtool_k", &text, &evidence)
+        ask_device(&cx, "offloads", &node, device)
     }
+
+    /// Returns the driver of a device on a node.
+    ///
+    /// Shape: as the parser `ethtool_i`: `#{ driver, version, firmware_version, bus_info, .. }`. Source: `ethtool -i DEV`.
+    /// Effect: read. Errors: as `node::routes`.
+    /// ```rhai
+    /// let seen = ();
+    /// try { seen = node::driver("kworker-1", "eth0"); } catch (err) { assert(err.kind == "not-recorded"); }
+    /// assert(seen == ());
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn driver(cx: NativeCallContext<'_>, node: Dynamic, device: &str) -> Result<Dynamic> {
+        ask_device(&cx, "driver", &node, device)
+    }
+
+    /// Returns the speed and duplex of a device on a node; virtual ones have none.
+    ///
+    /// Shape: as the parser `ethtool`: `#{ speed_mbps, duplex, .. }`. Source: `ethtool DEV`. Effect: read. Errors: as `node::routes`.
+    /// ```rhai
+    /// let seen = ();
+    /// try { seen = node::link_settings("kworker-1", "eth0"); } catch (err) { assert(err.kind == "not-recorded"); }
+    /// assert(seen == ());
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn link_settings(cx: NativeCallContext<'_>, node: Dynamic, device: &str) -> Result<Dynamic> {
+        ask_device(&cx, "link_settings", &node, device)
+    }
+
+    /// Returns the counters that a device's driver keeps, as an object from its own names to numbers.
+    ///
+    /// Shape: as the parser `ethtool_s`. Source: `ethtool -S DEV`. Effect: read. Errors: as `node::routes`.
+    /// ```rhai
+    /// assert(node::driver_counters("kworker-1", "eth0") != ());
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn driver_counters(cx: NativeCallContext<'_>, node: Dynamic, device: &str) -> Result<Dynamic> {
+        ask_device(&cx, "driver_counters", &node, device)
+    }
+
+    /// Returns the classes of a shaping queue on a device of a node; `[]` where nothing is in classes.
+    ///
+    /// Shape: as the parser `tc_class`: `#{ kind, id, parent, rate_bps, ceil_bps, burst_bytes, stats }`. Source: `tc -s class show dev DEV`.
+    /// Effect: read. Errors: as `node::routes`.
+    /// ```rhai
+    /// let seen = ();
+    /// try { seen = node::tc_classes("kworker-1", "eth0"); } catch (err) { assert(err.kind == "not-recorded"); }
+    /// assert(seen == ());
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn tc_classes(cx: NativeCallContext<'_>, node: Dynamic, device: &str) -> Result<Dynamic> {
+        ask_device(&cx, "tc_classes", &node, device)
+    }
+
+    /// Returns how often the processor limit of a container on this node put it to sleep, since it started.
+    ///
+    /// `pod`: `#{ uid, container_id, qos }` as the pod's object says it (`container_id` without its scheme). Shape: `#{ periods, throttled,
+    /// throttled_s }`. Source: `cpu.stat` of its cgroup, version 1 or 2. Effect: read, root. Errors: as `node::routes`; no such file.
+    /// ```rhai
+    /// let seen = ();
+    /// let pod = #{ uid: "0b1c", container_id: "77aa", qos: "Burstable" };
+    /// try { seen = node::throttling("kworker-1", pod); } catch (err) { assert(err.kind == "not-recorded"); }
+    /// assert(seen == ());
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn throttling(cx: NativeCallContext<'_>, node: Dynamic, pod: Map) -> Result<Dynamic> {
+        let part = |key: &str| pod.get(key).map(ToString::to_string).unwrap_or_default();
+        let argv = cgroup::argv(&part("uid"), &part("container_id"), &part("qos")).map_err(fail)?;
+        let target = Target::Node(name_of(&node)?);
+        let timeout = std::time::Duration::from_secs(10);
+        let evidence = Hand::of(&cx)?.ask_one(facts::command(target, vec![argv], Effect::Read, timeout))?;
+        // `cat` of several places: most are not there.
+        let text = facts::said(&evidence, "the processor limit", Exit::Answers)?;
+        let read = cgroup::read(&text).ok_or_else(|| fail("no cpu.stat with a limit was found for the container"))?;
+        Ok(to_script(read, true, &[evidence.id]))
+    }
+}
+
+/// The facts of a device: word, parser, what is run before the device's name.
+const DEVICE_FACTS: &[(&str, &str, &[&str])] = &[
+    ("offloads", "ethtool_k", &["ethtool", "-k"]),
+    ("driver", "ethtool_i", &["ethtool", "-i"]),
+    ("link_settings", "ethtool", &["ethtool"]),
+    ("driver_counters", "ethtool_s", &["ethtool", "-S"]),
+    ("tc_classes", "tc_class", &["tc", "-s", "class", "show", "dev"]),
+];
+
+fn device_fact(word: &str) -> Result<(&'static str, &'static [&'static str])> {
+    let known = DEVICE_FACTS.iter().find(|(name, ..)| *name == word);
+    let known = known.map(|(_, parser, argv)| (*parser, *argv));
+    known.ok_or_else(|| fail(format!("no fact `{word}` of a device")))
+}
+
+fn device_question(fact: &str, node: &str, device: &str) -> Result<Question> {
+    let (_, start) = device_fact(fact)?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || ".:-_@".contains(c);
+    if device.is_empty() || device.starts_with('-') || !device.chars().all(plain) {
+        return Err(fail(format!("`{device}` is no name of a device")));
+    }
+    let argv = start.iter().copied().chain([device]).map(String::from).collect();
+    let timeout = std::time::Duration::from_secs(10);
+    Ok(facts::command(
+        Target::Node(node.into()),
+        vec![argv],
+        Effect::Read,
+        timeout,
+    ))
+}
+
+fn ask_device(cx: &NativeCallContext<'_>, fact: &str, node: &Dynamic, device: &str) -> Result<Dynamic> {
+    let (parser, _) = device_fact(fact)?;
+    let evidence = Hand::of(cx)?.ask_one(device_question(fact, &name_of(node)?, device)?)?;
+    let text = facts::said(&evidence, &format!("the {}", fact.replace('_', " ")), Exit::Fails)?;
+    facts::read(parser, &text, &evidence)
 }
 
 fn read_packet(map: &Map) -> Result<Packet> {
