@@ -12,6 +12,7 @@ mod lint;
 mod modules;
 mod runbook;
 mod steps;
+mod translation;
 
 pub use docs::{FunctionDoc, ModuleDoc, definitions, module_docs};
 pub use error::{Place, ScriptError};
