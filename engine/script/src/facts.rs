@@ -174,12 +174,7 @@ pub(crate) const FACTS: &[Fact] = &[
     both(fact(
         "sockets",
         "ss",
-        &[
-            &["ss", "-tulnp"],
-            &["ss", "-tuln"],
-            &["ss", "-tlnp"],
-            &["ss", "-tln"],
-        ],
+        &[&["ss", "-tulnp"], &["ss", "-tuln"], &["ss", "-tlnp"], &["ss", "-tln"]],
     )),
     both(fact("resolv_conf", "resolv_conf", &[&["cat", "/etc/resolv.conf"]])),
     text("hostname", &[&["hostname"]]),

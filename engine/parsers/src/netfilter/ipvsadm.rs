@@ -32,7 +32,8 @@ pub struct RealServer {
     pub inactive: Option<u64>,
 }
 
-const EXPECTED: &str = "`TCP ADDRESS:PORT SCHEDULER`, `-> ADDRESS:PORT Masq WEIGHT ...`, or the options that `ipvsadm -R` takes";
+const EXPECTED: &str =
+    "`TCP ADDRESS:PORT SCHEDULER`, `-> ADDRESS:PORT Masq WEIGHT ...`, or the options that `ipvsadm -R` takes";
 
 /// Reads the output of `ipvsadm -Ln` or `ipvsadm -Sn`.
 ///
@@ -143,7 +144,8 @@ mod tests {
 
     #[test]
     fn both_forms_say_the_same() {
-        let listed = "TCP  10.96.0.1:443 rr persistent 10800\n  -> 198.18.0.250:6443            Masq    1      0          0\n";
+        let listed =
+            "TCP  10.96.0.1:443 rr persistent 10800\n  -> 198.18.0.250:6443            Masq    1      0          0\n";
         let saved = "-A -t 10.96.0.1:443 -s rr -p 10800\n-a -t 10.96.0.1:443 -r 198.18.0.250:6443 -m -w 1\n";
         let mut listed = parse(listed).unwrap();
         for server in listed.services.iter_mut().flat_map(|s| &mut s.servers) {

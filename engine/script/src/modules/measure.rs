@@ -99,10 +99,21 @@ fn lookup_question(from: &str, name: &str, options: &Map) -> Result<Question> {
     let at = server.as_deref().map(|s| host(s).map(|h| format!("@{h}")));
     let at = at.transpose()?;
     let tcp = options.get("tcp").is_some_and(|v| v.as_bool() == Ok(true));
-    let (name, absolute) = (host(name)?.trim_end_matches('.'), format!("{}.", name.trim_end_matches('.')));
+    let (name, absolute) = (
+        host(name)?.trim_end_matches('.'),
+        format!("{}.", name.trim_end_matches('.')),
+    );
     let dig = |short: bool| {
-        let words = [tcp.then_some("+tcp"), Some("+tries=1"), Some("+time=2"), short.then_some("+short")];
-        let words = [Some("dig")].into_iter().chain(words).chain([at.as_deref(), Some(name)]);
+        let words = [
+            tcp.then_some("+tcp"),
+            Some("+tries=1"),
+            Some("+time=2"),
+            short.then_some("+short"),
+        ];
+        let words = [Some("dig")]
+            .into_iter()
+            .chain(words)
+            .chain([at.as_deref(), Some(name)]);
         argv(&words.flatten().collect::<Vec<_>>())
     };
     let mut forms = vec![dig(false), dig(true)];
@@ -114,13 +125,28 @@ fn lookup_question(from: &str, name: &str, options: &Map) -> Result<Question> {
             forms.push(argv(&["getent", "ahosts", &absolute]));
         }
     }
-    Ok(facts::command(place(from)?, forms, Effect::Probe, Duration::from_secs(8)))
+    Ok(facts::command(
+        place(from)?,
+        forms,
+        Effect::Probe,
+        Duration::from_secs(8),
+    ))
 }
 
 /// What a resolver's tool said, in one form: `(status, addresses, server)`.
-fn lookup_answer(program: &str, exit: i32, said: &str) -> std::result::Result<(String, Vec<String>, Option<String>), String> {
+fn lookup_answer(
+    program: &str,
+    exit: i32,
+    said: &str,
+) -> std::result::Result<(String, Vec<String>, Option<String>), String> {
     // A failing tool that printed nothing that it usually prints.
-    let silent = |e: runbook_parsers::ParseError| if exit == 0 { Err(e.to_string()) } else { Ok(("other".into(), vec![], None)) };
+    let silent = |e: runbook_parsers::ParseError| {
+        if exit == 0 {
+            Err(e.to_string())
+        } else {
+            Ok(("other".into(), vec![], None))
+        }
+    };
     let word = |kind: &str| match kind {
         "timed_out" => "timeout".to_owned(),
         "net_unreachable" | "host_unreachable" => "unreachable".to_owned(),
@@ -132,8 +158,16 @@ fn lookup_answer(program: &str, exit: i32, said: &str) -> std::result::Result<(S
                 Ok(dig) => dig,
                 Err(e) => return silent(e),
             };
-            let addresses = dig.answers.iter().filter(|a| a.kind == "A" || a.kind == "AAAA").map(|a| a.value.clone());
-            let short = dig.short.iter().filter(|s| s.parse::<std::net::IpAddr>().is_ok()).cloned();
+            let addresses = dig
+                .answers
+                .iter()
+                .filter(|a| a.kind == "A" || a.kind == "AAAA")
+                .map(|a| a.value.clone());
+            let short = dig
+                .short
+                .iter()
+                .filter(|s| s.parse::<std::net::IpAddr>().is_ok())
+                .cloned();
             let addresses = addresses.chain(short).collect::<Vec<_>>();
             let failed = dig.errors.first().map(|e| word(&e.kind));
             let status = match (dig.status, failed) {
@@ -156,7 +190,11 @@ fn lookup_answer(program: &str, exit: i32, said: &str) -> std::result::Result<(S
                 Some(kind) => word(&kind),
                 None => "other".into(),
             };
-            Ok((status, found.answers.into_iter().map(|a| a.address).collect(), found.server))
+            Ok((
+                status,
+                found.answers.into_iter().map(|a| a.address).collect(),
+                found.server,
+            ))
         }
         // `10.96.0.1  STREAM kubernetes`; exit 2 means only that there was nothing to print.
         _ => {
@@ -184,7 +222,12 @@ fn http_question(from: &str, url: &str) -> Result<Question> {
         argv(&["curl", "-sSk", "-o", "/dev/null", "-m", "5", "-w", WRITE_OUT, url]),
         argv(&["wget", "-T", "5", "-O", "/dev/null", url]),
     ];
-    Ok(facts::command(place(from)?, forms, Effect::Probe, Duration::from_secs(10)))
+    Ok(facts::command(
+        place(from)?,
+        forms,
+        Effect::Probe,
+        Duration::from_secs(10),
+    ))
 }
 
 /// How a request ended, in one word. curl's own exit codes: 6 no name, 7 no connection, 28 time is over, 35 and 60 TLS.
@@ -197,8 +240,12 @@ fn http_outcome(by_curl: bool, exit: i32, connected: bool, said: &str) -> &'stat
         (true, _) if said.contains("efused") => "refused",
         (true, _) => "other",
         // wget tells a server's error from all others in words only.
-        _ if said.contains("server returned error") || said.contains("ERROR 4") || said.contains("ERROR 5") => "answered",
-        _ if said.contains("bad address") || said.contains("unable to resolve") || said.contains("not known") => "unresolved",
+        _ if said.contains("server returned error") || said.contains("ERROR 4") || said.contains("ERROR 5") => {
+            "answered"
+        }
+        _ if said.contains("bad address") || said.contains("unable to resolve") || said.contains("not known") => {
+            "unresolved"
+        }
         _ if said.contains("efused") => "refused",
         _ if said.contains("timed out") => "timeout",
         _ if said.contains("nreachable") || said.contains("No route") => "unreachable",
@@ -208,7 +255,10 @@ fn http_outcome(by_curl: bool, exit: i32, connected: bool, said: &str) -> &'stat
 
 fn program_of(evidence: &runbook_run::Evidence) -> String {
     let program = evidence.answer.argv.as_ref().and_then(|a| a.first());
-    program.and_then(|p| p.rsplit('/').next()).unwrap_or_default().to_owned()
+    program
+        .and_then(|p| p.rsplit('/').next())
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// One entry of `measure::together`.
@@ -363,9 +413,11 @@ pub(crate) mod measure {
         let program = super::program_of(&evidence);
         let said = format!("{}\n{}", output.stdout.text(), output.stderr.text());
         let read = super::lookup_answer(&program, output.exit, &said);
-        let (status, addresses, server) = read.map_err(|e| failure_map(format!("{what} from {target}: {e}"), "format", &target))?;
+        let (status, addresses, server) =
+            read.map_err(|e| failure_map(format!("{what} from {target}: {e}"), "format", &target))?;
         let answered = status.chars().all(|c| c.is_ascii_uppercase());
-        let value = json!({"answered": answered, "status": status, "addresses": addresses, "server": server, "by": program});
+        let value =
+            json!({"answered": answered, "status": status, "addresses": addresses, "server": server, "by": program});
         Ok(to_script(value, true, &[evidence.id]))
     }
 
@@ -386,7 +438,9 @@ pub(crate) mod measure {
             .output()
             .map_err(|f| unanswered(&format!("a request to {url}"), &target, &f))?;
         let by_curl = super::program_of(&evidence) == "curl";
-        let told = probe::curl_write_out::parse(&output.stdout.text()).ok().filter(|_| by_curl);
+        let told = probe::curl_write_out::parse(&output.stdout.text())
+            .ok()
+            .filter(|_| by_curl);
         let said = format!("{}\n{}", output.stdout.text(), output.stderr.text());
         let connect = told.as_ref().and_then(|t| t.time_connect_s).filter(|s| *s > 0.0);
         let outcome = super::http_outcome(by_curl, output.exit, connect.is_some(), &said);
@@ -428,7 +482,8 @@ mod tests {
 
     #[test]
     fn a_name_that_is_not_there_and_nobody_who_answers_are_two_things() {
-        let unknown = "Server:\t\t10.96.0.10\nAddress:\t10.96.0.10:53\n\n** server can't find no.such.name: NXDOMAIN\n\n";
+        let unknown =
+            "Server:\t\t10.96.0.10\nAddress:\t10.96.0.10:53\n\n** server can't find no.such.name: NXDOMAIN\n\n";
         assert_eq!(lookup("nslookup", 1, unknown).0, "NXDOMAIN");
         let silent = ";; communications error to 10.96.0.10#53: timed out\n\n; <<>> DiG 9.18 <<>> a.test\n;; global options: +cmd\n;; no servers could be reached\n";
         assert_eq!(lookup("dig", 9, silent).0, "timeout");
@@ -442,8 +497,20 @@ mod tests {
             (true, 28, true, "", "stalled"),
             (true, 28, false, "", "timeout"),
             (true, 6, false, "", "unresolved"),
-            (false, 1, false, "wget: server returned error: HTTP/1.1 404 Not Found", "answered"),
-            (false, 1, false, "wget: can't connect to remote host (10.96.71.5): Connection refused", "refused"),
+            (
+                false,
+                1,
+                false,
+                "wget: server returned error: HTTP/1.1 404 Not Found",
+                "answered",
+            ),
+            (
+                false,
+                1,
+                false,
+                "wget: can't connect to remote host (10.96.71.5): Connection refused",
+                "refused",
+            ),
             (false, 1, false, "wget: bad address 'no.such.name'", "unresolved"),
             (false, 1, false, "wget: download timed out", "timeout"),
         ] {
@@ -453,7 +520,14 @@ mod tests {
 
     #[test]
     fn an_address_of_a_request_is_no_option_and_no_shell() {
-        for url in ["ftp://a", "http://", "-oProxy=x", "http://a b", "http://a;id", "http://$(id)"] {
+        for url in [
+            "ftp://a",
+            "http://",
+            "-oProxy=x",
+            "http://a b",
+            "http://a;id",
+            "http://$(id)",
+        ] {
             assert!(http_question("shop/cart-0", url).is_err(), "{url}");
         }
     }

@@ -549,7 +549,10 @@ fn dump_drops(
 fn read_wanted(map: &Map) -> Result<Wanted> {
     let known = ["address", "port", "protocol"];
     if let Some(key) = map.keys().find(|k| !known.contains(&k.as_str())) {
-        return Err(fail(format!("a Service's port has no `{key}`; it has {}", known.join(", "))));
+        return Err(fail(format!(
+            "a Service's port has no `{key}`; it has {}",
+            known.join(", ")
+        )));
     }
     let text = |key: &str| map.get(key).and_then(|v| v.clone().into_string().ok());
     let port = map.get("port").and_then(|p| u16::try_from(p.as_int().ok()?).ok());
@@ -583,7 +586,9 @@ fn from_dump<T>(
         _ => return Ok(None),
     }
     let text = facts::said(evidence, "the rules", Exit::Fails)?;
-    read(&text).map(Some).map_err(|e| fail(format!("{e} (raw output: {})", evidence.id)))
+    read(&text)
+        .map(Some)
+        .map_err(|e| fail(format!("{e} (raw output: {})", evidence.id)))
 }
 
 /// kube-proxy's rules for a Service's port, in whichever backend it left some.
@@ -598,7 +603,9 @@ fn service(hand: &Hand, target: Target, wanted: &Wanted) -> Result<Dynamic> {
     let [rules, tables] = &first[..] else {
         return Err(fail("the world gave no answer"));
     };
-    let by_nft = from_dump(tables, |text| nft_ruleset::parse(text).map(|r| translation::nft_service(&r, wanted)))?;
+    let by_nft = from_dump(tables, |text| {
+        nft_ruleset::parse(text).map(|r| translation::nft_service(&r, wanted))
+    })?;
     let (backend, by_iptables) = from_dump(rules, iptables)?.unzip();
     if by_nft.is_none() && by_iptables.is_none() {
         let failure = rules.answer.output().err().unwrap_or(Failure::NotRecorded);
@@ -628,12 +635,20 @@ fn service(hand: &Hand, target: Target, wanted: &Wanted) -> Result<Dynamic> {
     }
     if found.as_ref().is_none_or(|f| f.mode == Some("ipvs")) {
         let kernel = dumps(hand, &target, &["ipvs"])?;
-        let by_ipvs = kernel.first().map(|e| from_dump(e, |text| ipvsadm::parse(text).map(|i| translation::ipvs_service(&i, wanted))));
+        let by_ipvs = kernel.first().map(|e| {
+            from_dump(e, |text| {
+                ipvsadm::parse(text).map(|i| translation::ipvs_service(&i, wanted))
+            })
+        });
         match by_ipvs.transpose()?.flatten() {
             Some(ipvs) if found.is_some() || ipvs.mode.is_some() => {
                 evidence.extend(facts::ids(&kernel));
                 let hooked = found.as_ref().is_none_or(|f| f.hooked);
-                found = Some(translation::ServiceRules { mode: Some("ipvs"), hooked, ..ipvs });
+                found = Some(translation::ServiceRules {
+                    mode: Some("ipvs"),
+                    hooked,
+                    ..ipvs
+                });
             }
             Some(_) => {}
             None if found.is_some() => unsure.push("the table of IPVS".to_owned()),
@@ -651,7 +666,9 @@ fn outgoing(hand: &Hand, target: Target) -> Result<Dynamic> {
     let [rules, tables, sets] = &answers[..] else {
         return Err(fail("the world gave no answer"));
     };
-    let by_nft = from_dump(tables, |text| nft_ruleset::parse(text).map(|r| translation::nft_outgoing(&r)))?;
+    let by_nft = from_dump(tables, |text| {
+        nft_ruleset::parse(text).map(|r| translation::nft_outgoing(&r))
+    })?;
     if let Some(found) = by_nft.filter(|f| f.dataplane.is_some()) {
         let value = serde_json::to_value(found).map_err(|e| fail(e.to_string()))?;
         return Ok(to_script(value, true, &[tables.id]));
@@ -685,7 +702,10 @@ fn tracked(hand: &Hand, target: Target, source: IpAddr) -> Result<Array> {
     let evidence = hand.ask_one(question)?;
     let text = facts::said(&evidence, "the tracked connections", Exit::Fails)?;
     let list = conntrack_list::parse(&text).map_err(|e| fail(format!("{e} (raw output: {})", evidence.id)))?;
-    let own = list.entries.iter().filter(|e| e.original.source == Some(address.as_str()));
+    let own = list
+        .entries
+        .iter()
+        .filter(|e| e.original.source == Some(address.as_str()));
     let value = |entry| {
         let value = serde_json::to_value(entry).map_err(|e| fail(e.to_string()))?;
         Ok(to_script(value, true, &[evidence.id]))

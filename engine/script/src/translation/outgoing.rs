@@ -19,11 +19,18 @@ pub(crate) fn iptables_outgoing(dump: &IptablesSave<'_>, sets: Option<&Ipsets<'_
     let to_felix = |r: &Rule<'_>| r.jump == Some("cali-POSTROUTING");
     let base = chain(nat, "POSTROUTING");
     let jump = base.and_then(|c| c.rules.iter().find(|r| to_felix(r)));
-    let inner = chain(nat, "cali-POSTROUTING").is_some_and(|c| c.rules.iter().any(|r| r.jump == Some("cali-nat-outgoing")));
+    let inner =
+        chain(nat, "cali-POSTROUTING").is_some_and(|c| c.rules.iter().any(|r| r.jump == Some("cali-nat-outgoing")));
     found.hooked = jump.is_some() && inner;
     found.packets = jump.and_then(|r| r.packets);
-    let before = base.into_iter().flat_map(|c| c.rules.iter()).take_while(|r| !to_felix(r));
-    found.before = before.filter(|r| r.jump != Some("KUBE-POSTROUTING")).map(|r| r.text.to_owned()).collect();
+    let before = base
+        .into_iter()
+        .flat_map(|c| c.rules.iter())
+        .take_while(|r| !to_felix(r));
+    found.before = before
+        .filter(|r| r.jump != Some("KUBE-POSTROUTING"))
+        .map(|r| r.text.to_owned())
+        .collect();
     found.rules = own.rules.iter().filter_map(iptables_rule).collect();
     let members = |name: &Option<String>| {
         let name = name.as_deref()?;
@@ -41,7 +48,12 @@ fn iptables_rule(rule: &Rule<'_>) -> Option<OutgoingRule> {
         "SNAT" => "snat",
         _ => return None,
     };
-    let option = |name: &str| rule.target_options.iter().find(|o| o.option == name).and_then(|o| o.value.as_deref());
+    let option = |name: &str| {
+        rule.target_options
+            .iter()
+            .find(|o| o.option == name)
+            .and_then(|o| o.value.as_deref())
+    };
     let set = |side: &str, negated: bool| {
         let fits = |m: &&runbook_parsers::netfilter::iptables_save::Match<'_>| {
             m.module == "set" && m.option == Some("match-set") && m.negated == negated
@@ -67,7 +79,11 @@ fn iptables_rule(rule: &Rule<'_>) -> Option<OutgoingRule> {
 }
 
 fn device(operand: Operand<'_>) -> String {
-    if operand.negated { format!("!{}", operand.value) } else { operand.value.to_owned() }
+    if operand.negated {
+        format!("!{}", operand.value)
+    } else {
+        operand.value.to_owned()
+    }
 }
 
 /// Felix's rules in its own nftables table.
@@ -83,7 +99,8 @@ pub(crate) fn nft_outgoing(ruleset: &NftRuleset) -> Outgoing {
     found.dataplane = Some("nftables");
     let leads = |r: &&nft_ruleset::Rule, to: &str| r.verdict.as_ref().is_some_and(|v| v.target.as_deref() == Some(to));
     let jump = chain("nat-POSTROUTING").and_then(|c| c.rules.iter().find(|r| leads(r, "nat-cali-POSTROUTING")));
-    let inner = chain("nat-cali-POSTROUTING").is_some_and(|c| c.rules.iter().any(|r| leads(&r, "nat-cali-nat-outgoing")));
+    let inner =
+        chain("nat-cali-POSTROUTING").is_some_and(|c| c.rules.iter().any(|r| leads(&r, "nat-cali-nat-outgoing")));
     found.hooked = jump.is_some() && inner;
     found.packets = jump.and_then(|r| r.counter).map(|c| c.packets);
     found.rules = own.rules.iter().filter_map(nft_rule).collect();
@@ -111,11 +128,16 @@ fn nft_rule(rule: &nft_ruleset::Rule) -> Option<OutgoingRule> {
     };
     // `to :4790-65535` names ports alone, `to 192.0.2.9:4790-65535` an address too.
     let to = after(" to ").map(|to| match to.rsplit_once(':') {
-        Some((address, ports)) => (Some(address.to_owned()).filter(|a| !a.is_empty()), Some(ports.to_owned())),
+        Some((address, ports)) => (
+            Some(address.to_owned()).filter(|a| !a.is_empty()),
+            Some(ports.to_owned()),
+        ),
         None => (Some(to), None),
     });
     let (to, ports) = to.unwrap_or_default();
-    let out_device = after("oifname != ").map(|d| format!("!{d}")).or_else(|| after("oifname "));
+    let out_device = after("oifname != ")
+        .map(|d| format!("!{d}"))
+        .or_else(|| after("oifname "));
     Some(OutgoingRule {
         kind,
         to,
@@ -139,11 +161,18 @@ mod tests {
         let dump = "*nat\n:POSTROUTING ACCEPT [0:0]\n:cali-POSTROUTING - [0:0]\n:cali-nat-outgoing - [0:0]\n\
             [9:1] -A POSTROUTING -s 10.244.0.0/16 -j ACCEPT\n[3:1] -A POSTROUTING -j cali-POSTROUTING\n[3:1] -A cali-POSTROUTING -j cali-nat-outgoing\n\
             [1:1] -A cali-nat-outgoing -o eth1 -m set --match-set cali40masq-ipam-pools src -m set ! --match-set cali40all-ipam-pools dst -j SNAT --to-source 192.0.2.9\nCOMMIT\n";
-        let sets = "create cali40masq-ipam-pools hash:net family inet maxelem 9\nadd cali40masq-ipam-pools 10.244.0.0/16\n";
-        let found = iptables_outgoing(&iptables_save::parse(dump).unwrap(), Some(&ipset_save::parse(sets).unwrap()));
+        let sets =
+            "create cali40masq-ipam-pools hash:net family inet maxelem 9\nadd cali40masq-ipam-pools 10.244.0.0/16\n";
+        let found = iptables_outgoing(
+            &iptables_save::parse(dump).unwrap(),
+            Some(&ipset_save::parse(sets).unwrap()),
+        );
         let rule = &found.rules[0];
         assert!(found.hooked && found.packets == Some(3) && found.before.len() == 1);
-        assert_eq!((rule.kind, rule.to.as_deref(), rule.out_device.as_deref()), ("snat", Some("192.0.2.9"), Some("eth1")));
+        assert_eq!(
+            (rule.kind, rule.to.as_deref(), rule.out_device.as_deref()),
+            ("snat", Some("192.0.2.9"), Some("eth1"))
+        );
         assert_eq!(rule.exempt_set.as_deref(), Some("cali40all-ipam-pools"));
         assert_eq!(found.sources, Some(vec!["10.244.0.0/16".to_owned()]));
         assert_eq!(found.exempt, None);

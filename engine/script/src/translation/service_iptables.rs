@@ -13,12 +13,29 @@ pub(crate) fn iptables_service(dump: &IptablesSave<'_>, wanted: &Wanted) -> Serv
     let Some(services) = chain(nat, "KUBE-SERVICES").filter(|c| !c.rules.is_empty()) else {
         return found;
     };
-    let by_set = |r: &Rule<'_>| r.matches.iter().any(|m| m.value.as_deref().is_some_and(|v| v.starts_with("KUBE-CLUSTER-IP")));
-    found.mode = Some(if services.rules.iter().any(by_set) { "ipvs" } else { "iptables" });
-    found.hooked = chain(nat, "PREROUTING").is_some_and(|c| c.rules.iter().any(|r| leads_to(r) == Some("KUBE-SERVICES")));
+    let by_set = |r: &Rule<'_>| {
+        r.matches
+            .iter()
+            .any(|m| m.value.as_deref().is_some_and(|v| v.starts_with("KUBE-CLUSTER-IP")))
+    };
+    found.mode = Some(if services.rules.iter().any(by_set) {
+        "ipvs"
+    } else {
+        "iptables"
+    });
+    found.hooked =
+        chain(nat, "PREROUTING").is_some_and(|c| c.rules.iter().any(|r| leads_to(r) == Some("KUBE-SERVICES")));
     found.known = services.rules.iter().filter(|r| r.destination.is_some()).count();
-    let start = if wanted.address.is_some() { Some(services) } else { chain(nat, "KUBE-NODEPORTS") };
-    for rule in start.into_iter().flat_map(|c| c.rules.iter()).filter(|r| catches(r, wanted)) {
+    let start = if wanted.address.is_some() {
+        Some(services)
+    } else {
+        chain(nat, "KUBE-NODEPORTS")
+    };
+    for rule in start
+        .into_iter()
+        .flat_map(|c| c.rules.iter())
+        .filter(|r| catches(r, wanted))
+    {
         found.note(rule);
         if let Some(next) = leads_to(rule) {
             follow(nat, next, 0, &mut found);
@@ -62,7 +79,9 @@ fn follow(nat: &Table<'_>, name: &str, depth: usize, found: &mut ServiceRules) {
     }
     for rule in chain.rules.iter() {
         found.affinity |= rule.matches.iter().any(|m| m.module == "recent");
-        if let Some(next) = leads_to(rule).filter(|n| n.starts_with("KUBE-S") || n.starts_with("KUBE-EXT-") || n.starts_with("KUBE-XLB-")) {
+        if let Some(next) = leads_to(rule)
+            .filter(|n| n.starts_with("KUBE-S") || n.starts_with("KUBE-EXT-") || n.starts_with("KUBE-XLB-"))
+        {
             follow(nat, next, depth + 1, found);
         }
     }
@@ -75,7 +94,8 @@ fn endpoint(chain: &Chain<'_>, found: &mut ServiceRules) {
         let Some((address, port)) = to.and_then(|o| o.value.as_deref()).map(place) else {
             continue;
         };
-        let itself = |r: &Rule<'_>| r.jump == Some("KUBE-MARK-MASQ") && r.source.is_some_and(|s| same(s.value, &address));
+        let itself =
+            |r: &Rule<'_>| r.jump == Some("KUBE-MARK-MASQ") && r.source.is_some_and(|s| same(s.value, &address));
         let hairpin = Some(chain.rules.iter().any(itself));
         found.add(Endpoint {
             address,
@@ -92,7 +112,9 @@ fn catches(rule: &Rule<'_>, wanted: &Wanted) -> bool {
         (None, None) => true,
         _ => false,
     };
-    let protocol = rule.protocol.is_some_and(|p| !p.negated && p.value.eq_ignore_ascii_case(&wanted.protocol));
+    let protocol = rule
+        .protocol
+        .is_some_and(|p| !p.negated && p.value.eq_ignore_ascii_case(&wanted.protocol));
     let port = |m: &runbook_parsers::netfilter::iptables_save::Match<'_>| {
         m.option == Some("dport") && !m.negated && m.value.as_deref() == Some(&wanted.port.to_string())
     };
@@ -144,8 +166,18 @@ mod tests {
     #[test]
     fn endpoints_are_followed_through_the_chains() {
         for rules in [ask(Some("10.96.0.5"), 80), ask(None, 30080)] {
-            let seen = rules.endpoints.iter().map(|e| (e.address.as_str(), e.port, e.hairpin)).collect::<Vec<_>>();
-            assert_eq!(seen, [("10.244.1.7", Some(8080), Some(true)), ("10.244.2.7", Some(8080), Some(false))]);
+            let seen = rules
+                .endpoints
+                .iter()
+                .map(|e| (e.address.as_str(), e.port, e.hairpin))
+                .collect::<Vec<_>>();
+            assert_eq!(
+                seen,
+                [
+                    ("10.244.1.7", Some(8080), Some(true)),
+                    ("10.244.2.7", Some(8080), Some(false))
+                ]
+            );
             assert!(rules.found && rules.hooked && rules.affinity && !rules.rejected);
         }
     }

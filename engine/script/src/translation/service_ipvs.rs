@@ -16,7 +16,12 @@ pub(crate) fn ipvs_service(ipvs: &Ipvs, wanted: &Wanted) -> ServiceRules {
         }
         found.found = true;
         found.affinity |= service.persistent_s.is_some();
-        found.rule.get_or_insert_with(|| format!("{} {}:{} {}", service.protocol, service.address, service.port, service.scheduler));
+        found.rule.get_or_insert_with(|| {
+            format!(
+                "{} {}:{} {}",
+                service.protocol, service.address, service.port, service.scheduler
+            )
+        });
         // A server that is being drained keeps its connections and gets no new ones.
         for server in service.servers.iter().filter(|s| s.weight > 0) {
             found.add(Endpoint {

@@ -8,11 +8,18 @@ pub(crate) fn nft_service(ruleset: &NftRuleset, wanted: &Wanted) -> ServiceRules
     let mut found = ServiceRules::default();
     let ipv6 = wanted.address.as_ref().is_some_and(|a| a.contains(':'));
     let family = if ipv6 { "ip6" } else { "ip" };
-    let Some(table) = ruleset.tables.iter().find(|t| t.name == "kube-proxy" && t.family == family) else {
+    let Some(table) = ruleset
+        .tables
+        .iter()
+        .find(|t| t.name == "kube-proxy" && t.family == family)
+    else {
         return found;
     };
     found.mode = Some("nftables");
-    found.hooked = table.chains.iter().any(|c| c.hook.as_deref() == Some("prerouting") && c.kind.as_deref() == Some("nat"));
+    found.hooked = table
+        .chains
+        .iter()
+        .any(|c| c.hook.as_deref() == Some("prerouting") && c.kind.as_deref() == Some("nat"));
     let (services, empty) = match wanted.address {
         Some(_) => ("service-ips", "no-endpoint-services"),
         None => ("service-nodeports", "no-endpoint-nodeports"),
@@ -55,7 +62,12 @@ fn target(verdict: &str) -> &str {
 }
 
 fn follow(table: &Table, name: &str, depth: usize, found: &mut ServiceRules) {
-    let Some(chain) = table.chains.iter().find(|c| c.name == name).filter(|_| depth < MAX_DEPTH) else {
+    let Some(chain) = table
+        .chains
+        .iter()
+        .find(|c| c.name == name)
+        .filter(|_| depth < MAX_DEPTH)
+    else {
         return;
     };
     if name.starts_with("endpoint-") {
@@ -70,7 +82,11 @@ fn follow(table: &Table, name: &str, depth: usize, found: &mut ServiceRules) {
         let mut words = text.split(|c: char| c.is_whitespace() || c == ',').peekable();
         while let Some(word) = words.next() {
             let next = matches!(word, "goto" | "jump").then(|| words.peek().copied()).flatten();
-            if let Some(next) = next.filter(|n| ["endpoint-", "service-", "external-", "local-"].iter().any(|p| n.starts_with(p))) {
+            if let Some(next) = next.filter(|n| {
+                ["endpoint-", "service-", "external-", "local-"]
+                    .iter()
+                    .any(|p| n.starts_with(p))
+            }) {
                 follow(table, next, depth + 1, found);
             }
         }
@@ -141,8 +157,18 @@ mod tests {
     #[test]
     fn endpoints_are_found_in_the_verdict_map() {
         let rules = ask("10.96.71.5");
-        let seen = rules.endpoints.iter().map(|e| (e.address.as_str(), e.port, e.hairpin)).collect::<Vec<_>>();
-        assert_eq!(seen, [("10.244.1.7", Some(8080), Some(true)), ("10.244.2.7", Some(8080), Some(false))]);
+        let seen = rules
+            .endpoints
+            .iter()
+            .map(|e| (e.address.as_str(), e.port, e.hairpin))
+            .collect::<Vec<_>>();
+        assert_eq!(
+            seen,
+            [
+                ("10.244.1.7", Some(8080), Some(true)),
+                ("10.244.2.7", Some(8080), Some(false))
+            ]
+        );
         assert!(rules.hooked && rules.known == 2);
     }
 
