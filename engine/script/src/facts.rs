@@ -158,6 +158,7 @@ pub(crate) const FACTS: &[Fact] = &[
     fact("iptables_nft", "iptables_save", &[&["iptables-nft-save", "-c"]]),
     fact("ipsets", "ipset_save", &[&["ipset", "save"]]),
     fact("nft", "nft_ruleset", &[&["nft", "list", "ruleset"]]),
+    fact("ipvs", "ipvsadm", &[&["ipvsadm", "-Ln"], &["ipvsadm", "-Sn"]]),
     // Where rules cannot be had, it says at least which tables there are.
     text("nft_tables", &[&["nft", "list", "tables"]]),
     any_exit(fact(
@@ -225,6 +226,12 @@ pub(crate) const FACTS: &[Fact] = &[
         &[&["curl", "-s", "-m", "4", "http://127.0.0.1:9091/metrics"]],
     ),
     fact("processes", "ps", &[&["ps", "aux"], &["ps", "-ef"], &["ps"]]),
+    both(fact(
+        "sockets",
+        "ss",
+        &[&["ss", "-tulnp"], &["ss", "-tuln"], &["ss", "-tlnp"], &["ss", "-tln"]],
+    )),
+    both(fact("resolv_conf", "resolv_conf", &[&["cat", "/etc/resolv.conf"]])),
     text("hostname", &[&["hostname"]]),
     text("calico_nodename", &[&["cat", "/var/lib/calico/nodename"]]),
     text("calico_mtu", &[&["cat", "/var/lib/calico/mtu"]]),

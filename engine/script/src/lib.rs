@@ -14,6 +14,7 @@ mod modules;
 mod runbook;
 mod steps;
 mod translation;
+mod wording;
 
 pub use by_hand::ByHand;
 pub use docs::{FunctionDoc, ModuleDoc, definitions, module_docs};
@@ -22,4 +23,4 @@ pub use host::{Ended, Host};
 pub use library::{Library, LoadError, Origin, Source};
 pub use lint::Lint;
 pub use runbook::{Param, ParamKind, PlannedStep, Runbook};
-pub use translation::Translation;
+pub use wording::Wording;

@@ -96,10 +96,10 @@ pub(crate) fn show(cli: &Cli, name: &str) -> Result<Code, CliError> {
 
 /// A runbook in the reader's language, where somebody translated it.
 fn in_language(cli: &Cli, runbook: Runbook) -> Result<Runbook, CliError> {
-    let words = cli.library.translation(&runbook.source.name, cli.language);
+    let words = cli.library.wording(&runbook.source.name, cli.language);
     let words = words.map_err(|e| CliError::new(Code::NotLoaded, e))?;
     Ok(match words {
-        Some(words) => runbook.translated(&words),
+        Some(words) => runbook.worded(&words),
         None => runbook,
     })
 }

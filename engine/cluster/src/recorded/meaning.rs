@@ -110,8 +110,15 @@ fn http(args: &[String]) -> Option<Meaning> {
     let write_out = options
         .iter()
         .any(|(l, v)| *l == 'w' && v.is_some_and(|v| v.contains("time_connect")));
+    let url = url.trim_end_matches('/');
+    // The port that a scheme has anyway.
+    let url = match (url.strip_suffix(":80"), url.strip_suffix(":443")) {
+        (Some(short), _) if url.starts_with("http://") => short,
+        (_, Some(short)) if url.starts_with("https://") => short,
+        _ => url,
+    };
     Some(Meaning::Http {
-        url: url.trim_end_matches('/').into(),
+        url: url.into(),
         write_out,
     })
 }
@@ -176,6 +183,7 @@ mod tests {
             ("nc -zv -w 2 10.0.0.1 80", "nc -z -w5 10.0.0.1 80"),
             ("dig +tries=1 +time=2 a.test", "dig a.test."),
             ("iperf3 -J -c 10.0.0.1 -t 3", "iperf3 -c 10.0.0.1 -p 5201 -P 1 -t 10 -J"),
+            ("curl -sS -m 3 http://10.0.0.1/", "curl -m 9 http://10.0.0.1:80"),
         ] {
             assert!(of(a).is_some());
             assert_eq!(of(a), of(b), "{a} / {b}");

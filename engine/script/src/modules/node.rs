@@ -1,5 +1,6 @@
 use super::cgroup;
 use crate::firewall::{self, Hook, Packet};
+use crate::translation::{self, Wanted};
 use crate::{
     data::{fail, from_dynamic},
     facts::{self, Exit, Fact},
@@ -7,7 +8,7 @@ use crate::{
 };
 use rhai::{Array, Dynamic, Map, NativeCallContext, plugin::*};
 use runbook_core::{Answer, Effect, EvidenceId, Failure, Outcome, Output, Question, Raw, Target, Via};
-use runbook_parsers::netfilter::{iptables_save, nft_ruleset};
+use runbook_parsers::netfilter::{conntrack_list, ipset_save, iptables_save, ipvsadm, nft_ruleset};
 use runbook_run::Evidence;
 use serde_json::Value;
 use std::net::IpAddr;
@@ -347,6 +348,18 @@ pub(crate) mod node {
         ask(&cx, "nft", &node)
     }
 
+    /// Returns the Services that a node's kernel balances itself: kube-proxy's IPVS mode.
+    ///
+    /// Shape: as the parser `ipvsadm`. Source: `ipvsadm -Ln`. Effect: read, root. Errors: as `node::routes`.
+    /// ```rhai
+    /// let services = ();
+    /// try { services = node::ipvs("kworker-1").services; } catch (err) { assert(err.kind == "not-recorded"); }
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn ipvs(cx: NativeCallContext<'_>, node: Dynamic) -> Result<Dynamic> {
+        ask(&cx, "ipvs", &node)
+    }
+
     /// Returns the names of a node's nftables tables, one `table FAMILY NAME` a line.
     ///
     /// Source: `nft list tables`. Effect: read, root. Errors: as `node::routes`.
@@ -458,6 +471,28 @@ pub(crate) mod node {
         ask(&cx, "processes", &node)
     }
 
+    /// Returns the sockets that listen on a node. Shape: as the parser `ss`; `netid` is `()` where only TCP was asked.
+    ///
+    /// Source: `ss -tulnp`, else `ss -tlnp`. Effect: read, no root. Errors: as `node::routes`.
+    /// ```rhai
+    /// assert(node::sockets("kworker-1").some(|s| s.local_port == 179));
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn sockets(cx: NativeCallContext<'_>, node: Dynamic) -> Result<Dynamic> {
+        ask(&cx, "sockets", &node)
+    }
+
+    /// Returns whom a node asks for names: `#{ nameservers, search, ndots, options, .. }`.
+    ///
+    /// Source: `/etc/resolv.conf` on the node. Effect: read, no root. Errors: as `node::routes`.
+    /// ```rhai
+    /// assert(node::resolv_conf("kworker-1").nameservers.len() == 1);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn resolv_conf(cx: NativeCallContext<'_>, node: Dynamic) -> Result<Dynamic> {
+        ask(&cx, "resolv_conf", &node)
+    }
+
     /// Returns the name that the node's kernel carries.
     ///
     /// Source: `hostname`. Effect: read, no root. Errors: as `node::routes`.
@@ -550,6 +585,56 @@ pub(crate) mod node {
             questions.extend(facts.iter().map(|f| f.question(target.clone())));
         }
         Hand::of(&cx)?.ask(questions, true).map(drop)
+    }
+
+    /// Returns the connections that a node tracks for one source address, as they were opened.
+    ///
+    /// Shape: `#{ protocol, state, timeout_s, original: #{ source, destination, source_port, destination_port, .. }, reply, unreplied,
+    /// assured, .. }`; after translation `reply` is not the mirror of `original`. Source: `conntrack -L`. Effect: read, root.
+    /// Errors: as `node::routes`; not an address.
+    /// ```rhai
+    /// let dns = node::flows("kworker-1", "10.66.37.192").filter(|f| f.original.destination == "10.96.0.10");
+    /// assert(dns.all(|f| f.reply.source == "10.65.74.194"));
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn flows(cx: NativeCallContext<'_>, node: Dynamic, source: &str) -> Result<Array> {
+        let source: IpAddr = source
+            .parse()
+            .map_err(|_| fail(format!("`{source}` is not an address")))?;
+        tracked(&Hand::of(&cx)?, Target::Node(name_of(&node)?), source)
+    }
+
+    /// Returns what kube-proxy programmed on a node for a Service's port.
+    ///
+    /// `wanted`: `#{ address, port, protocol }`; without an address, a node port. Shape: `#{ mode:
+    /// "iptables"|"ipvs"|"nftables"|(), hooked, known, found, rejected, packets, rule, affinity, endpoints: [#{ address, port,
+    /// packets, hairpin }], unsure }`; `mode` is `()` where it left no rules, `known` counts the Service ports it has here,
+    /// `unsure` says what could not be asked. Source: `iptables-save -c`, `nft list ruleset`, `ipvsadm -Ln`. Effect: read,
+    /// root. Errors: as `node::routes`, where neither rules can be had.
+    /// ```rhai
+    /// let rules = node::service_rules("kworker-1", #{ address: "10.96.71.5", port: 80, protocol: "tcp" });
+    /// assert(rules.mode == "iptables" && rules.endpoints[0].address == "10.65.74.193");
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn service_rules(cx: NativeCallContext<'_>, node: Dynamic, wanted: Map) -> Result<Dynamic> {
+        let wanted = read_wanted(&wanted)?;
+        service(&Hand::of(&cx)?, Target::Node(name_of(&node)?), &wanted)
+    }
+
+    /// Returns how a node rewrites the IPv4 addresses of pods that leave the cluster, as Felix programmed it.
+    ///
+    /// Shape: `#{ dataplane: "iptables"|"nftables"|(), hooked, packets, rules: [#{ text, kind: "masquerade"|"snat", to, ports,
+    /// out_device, protocol, packets, source_set, exempt_set }], sources, exempt, before }`: the prefixes that are rewritten,
+    /// the destinations that are not (`()` where rules name no set), and foreign rules that come before. `dataplane` is `()`
+    /// where Felix has no such chain. Source: `iptables-save -c` and `ipset save`, or `nft list ruleset`. Effect: read, root.
+    /// Errors: as `node::routes`.
+    /// ```rhai
+    /// let nat = node::nat_outgoing("kworker-1");
+    /// assert(nat.hooked && "10.65.0.0/16" in nat.sources);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn nat_outgoing(cx: NativeCallContext<'_>, node: Dynamic) -> Result<Dynamic> {
+        outgoing(&Hand::of(&cx)?, Target::Node(name_of(&node)?))
     }
 
     /// Returns the offload settings of a device on a node, as an object from feature to its line.
@@ -759,6 +844,173 @@ fn dump_drops(
         Ok(false) => Ok(vec![]),
         _ => rules(&drops()?.0, evidence.id),
     }
+}
+
+fn read_wanted(map: &Map) -> Result<Wanted> {
+    let known = ["address", "port", "protocol"];
+    if let Some(key) = map.keys().find(|k| !known.contains(&k.as_str())) {
+        return Err(fail(format!(
+            "a Service's port has no `{key}`; it has {}",
+            known.join(", ")
+        )));
+    }
+    let text = |key: &str| map.get(key).and_then(|v| v.clone().into_string().ok());
+    let port = map.get("port").and_then(|p| u16::try_from(p.as_int().ok()?).ok());
+    let address = text("address").map(|a| match a.parse::<IpAddr>() {
+        Ok(address) => Ok(address.to_string()),
+        Err(_) => Err(fail(format!("`{a}` is not an address"))),
+    });
+    Ok(Wanted {
+        address: address.transpose()?,
+        port: port.ok_or_else(|| fail("`port` is the number of a port"))?,
+        protocol: text("protocol").unwrap_or_else(|| "tcp".into()).to_lowercase(),
+    })
+}
+
+/// Asks facts of one target at once; each with its evidence.
+fn dumps(hand: &Hand, target: &Target, names: &[&str]) -> Result<Vec<std::sync::Arc<Evidence>>> {
+    let questions = names.iter().map(|name| {
+        let fact = facts::by_name(name).ok_or_else(|| fail(format!("no fact `{name}`")))?;
+        Ok(fact.question(target.clone()))
+    });
+    hand.ask(questions.collect::<Result<Vec<_>>>()?, false)
+}
+
+/// What a dump says, read by `read`; `None` where it could not be had.
+fn from_dump<T>(
+    evidence: &Evidence,
+    read: impl FnOnce(&str) -> std::result::Result<T, runbook_parsers::ParseError>,
+) -> Result<Option<T>> {
+    match evidence.answer.output() {
+        Ok(output) if output.exit == 0 => {}
+        _ => return Ok(None),
+    }
+    let text = facts::said(evidence, "the rules", Exit::Fails)?;
+    read(&text)
+        .map(Some)
+        .map_err(|e| fail(format!("{e} (raw output: {})", evidence.id)))
+}
+
+/// kube-proxy's rules for a Service's port, in whichever backend it left some.
+fn service(hand: &Hand, target: Target, wanted: &Wanted) -> Result<Dynamic> {
+    let iptables = |text: &str| {
+        let read = |dump: iptables_save::IptablesSave<'_>| (dump.backend, translation::iptables_service(&dump, wanted));
+        iptables_save::parse(text).map(read)
+    };
+    let mut unsure = vec![];
+    let first = dumps(hand, &target, &["iptables", "nft"])?;
+    let mut evidence = facts::ids(&first);
+    let [rules, tables] = &first[..] else {
+        return Err(fail("the world gave no answer"));
+    };
+    let by_nft = from_dump(tables, |text| {
+        nft_ruleset::parse(text).map(|r| translation::nft_service(&r, wanted))
+    })?;
+    let (backend, by_iptables) = from_dump(rules, iptables)?.unzip();
+    if by_nft.is_none() && by_iptables.is_none() {
+        let failure = rules.answer.output().err().unwrap_or(Failure::NotRecorded);
+        return Err(unanswered("the rules of kube-proxy", &target, &failure));
+    }
+    if by_nft.is_none() && !only_managed_tables(hand, target.clone())? {
+        unsure.push("the nftables rules".to_owned());
+    }
+    let mut found = [by_nft, by_iptables].into_iter().flatten().find(|r| r.mode.is_some());
+    if found.is_none() {
+        // Rules may stand in the other backend of iptables than the one that `iptables` is.
+        let others: &[&str] = match backend.flatten() {
+            Some(iptables_save::Backend::Nft) => &["iptables_legacy"],
+            Some(iptables_save::Backend::Legacy) => &["iptables_nft"],
+            None => &["iptables_legacy", "iptables_nft"],
+        };
+        for other in dumps(hand, &target, others)? {
+            match (from_dump(&other, iptables)?, other.answer.output()) {
+                (Some((_, rules)), _) => {
+                    evidence.push(other.id);
+                    found = found.or(Some(rules).filter(|r| r.mode.is_some()));
+                }
+                (None, Err(Failure::ToolMissing(_))) => {}
+                (None, _) => unsure.push("the rules in the other backend of iptables".to_owned()),
+            }
+        }
+    }
+    if found.as_ref().is_none_or(|f| f.mode == Some("ipvs")) {
+        let kernel = dumps(hand, &target, &["ipvs"])?;
+        let by_ipvs = kernel.first().map(|e| {
+            from_dump(e, |text| {
+                ipvsadm::parse(text).map(|i| translation::ipvs_service(&i, wanted))
+            })
+        });
+        match by_ipvs.transpose()?.flatten() {
+            Some(ipvs) if found.is_some() || ipvs.mode.is_some() => {
+                evidence.extend(facts::ids(&kernel));
+                let hooked = found.as_ref().is_none_or(|f| f.hooked);
+                found = Some(translation::ServiceRules {
+                    mode: Some("ipvs"),
+                    hooked,
+                    ..ipvs
+                });
+            }
+            Some(_) => {}
+            None if found.is_some() => unsure.push("the table of IPVS".to_owned()),
+            None => {}
+        }
+    }
+    let mut value = serde_json::to_value(found.unwrap_or_default()).map_err(|e| fail(e.to_string()))?;
+    value["unsure"] = unsure.into();
+    Ok(to_script(value, true, &evidence))
+}
+
+/// Felix's rules for what leaves the cluster; its nftables table counts where there is one.
+fn outgoing(hand: &Hand, target: Target) -> Result<Dynamic> {
+    let answers = dumps(hand, &target, &["iptables", "nft", "ipsets"])?;
+    let [rules, tables, sets] = &answers[..] else {
+        return Err(fail("the world gave no answer"));
+    };
+    let by_nft = from_dump(tables, |text| {
+        nft_ruleset::parse(text).map(|r| translation::nft_outgoing(&r))
+    })?;
+    if let Some(found) = by_nft.filter(|f| f.dataplane.is_some()) {
+        let value = serde_json::to_value(found).map_err(|e| fail(e.to_string()))?;
+        return Ok(to_script(value, true, &[tables.id]));
+    }
+    let text = facts::said(rules, "the iptables rules", Exit::Fails)?;
+    let members = facts::said(sets, "the ipsets", Exit::Fails);
+    let found = {
+        let dump = iptables_save::parse(&text).map_err(|e| fail(format!("{e} (raw output: {})", rules.id)))?;
+        let known = members.as_ref().ok().map(|m| ipset_save::parse(m)).transpose();
+        let known = known.map_err(|e| fail(format!("{e} (raw output: {})", sets.id)))?;
+        translation::iptables_outgoing(&dump, known.as_ref())
+    };
+    // A rule that names a set says nothing without its members.
+    if found.sources.is_none() && found.rules.iter().any(|r| r.source_set.is_some()) {
+        members?;
+    }
+    let value = serde_json::to_value(found).map_err(|e| fail(e.to_string()))?;
+    Ok(to_script(value, true, &[rules.id, sets.id]))
+}
+
+/// The connections of one source; the whole table where the tool cannot choose.
+fn tracked(hand: &Hand, target: Target, source: IpAddr) -> Result<Array> {
+    let address = source.to_string();
+    let form = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let forms = vec![
+        form(&["conntrack", "-L", "-s", &address]),
+        form(&["conntrack", "-L"]),
+        form(&["cat", "/proc/net/nf_conntrack"]),
+    ];
+    let question = facts::command(target, forms, Effect::Read, std::time::Duration::from_secs(15));
+    let evidence = hand.ask_one(question)?;
+    let text = facts::said(&evidence, "the tracked connections", Exit::Fails)?;
+    let list = conntrack_list::parse(&text).map_err(|e| fail(format!("{e} (raw output: {})", evidence.id)))?;
+    let own = list
+        .entries
+        .iter()
+        .filter(|e| e.original.source == Some(address.as_str()));
+    let value = |entry| {
+        let value = serde_json::to_value(entry).map_err(|e| fail(e.to_string()))?;
+        Ok(to_script(value, true, &[evidence.id]))
+    };
+    own.map(value).collect()
 }
 
 /// Each rule with the dump that it stands in.

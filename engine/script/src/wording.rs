@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 /// What `runbook show` and guided mode say in place of the script's own words.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Translation {
+pub struct Wording {
     /// The header, Markdown.
     pub doc: String,
     /// Titles of steps, by id.
@@ -21,7 +21,7 @@ pub struct Translation {
 
 impl Library {
     /// A runbook's words in a language: `Ok(None)` where nobody translated it.
-    pub fn translation(&self, runbook: &str, language: Language) -> Result<Option<Translation>, String> {
+    pub fn wording(&self, runbook: &str, language: Language) -> Result<Option<Wording>, String> {
         let Language::Zh = language else { return Ok(None) };
         let Some(source) = self.words(&format!("zh/{runbook}.toml")) else {
             return Ok(None);
@@ -35,7 +35,7 @@ impl Library {
 impl Runbook {
     /// The runbook with another language's words where there are some.
     #[must_use]
-    pub fn translated(mut self, words: &Translation) -> Runbook {
+    pub fn worded(mut self, words: &Wording) -> Runbook {
         if !words.doc.is_empty() {
             self.doc.clone_from(&words.doc);
         }
