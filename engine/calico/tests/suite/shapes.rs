@@ -59,7 +59,7 @@ fn everything_serialises_to_snake_case_maps() {
     shape(
         "node_capacity",
         node_capacity(
-            &cluster.nodes[0],
+            &cluster.nodes,
             &cluster.blocks,
             &cluster.ipam_config.clone().unwrap(),
         ),
