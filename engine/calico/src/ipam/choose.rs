@@ -118,16 +118,21 @@ fn refused(conclusion: &'static str, sentence: String) -> Found {
 
 fn outcome(cluster: &Cluster, node: &str, requested: &[&str], answers: &[Eligibility], own_blocks: usize) -> Found {
     let config = cluster.ipam_config.clone().unwrap_or_default();
-    let unknown = |wanted: &&&str| {
-        !cluster
-            .pools
-            .iter()
-            .any(|pool| pool.name == **wanted || pool.cidr.to_string() == **wanted)
+    // One pool of those asked for that is not there, or gives nothing, refuses the whole request.
+    let named = |wanted: &str| {
+        let mut pools = cluster.pools.iter();
+        pools.find(|pool| pool.name == wanted || pool.cidr.to_string() == wanted)
     };
-    if let Some(wanted) = requested.iter().find(unknown) {
+    for wanted in requested {
+        let refuses = match named(wanted) {
+            None => "does not exist",
+            Some(pool) if pool.disabled => "is disabled",
+            Some(pool) if pool.deleting => "is being deleted",
+            Some(_) => continue,
+        };
         return refused(
-            "IPAM-NO-POOL-FOR-NODE",
-            format!("pool `{wanted}` that was asked for does not exist"),
+            "IPAM-POOL-DISABLED",
+            format!("pool `{wanted}` that was asked for {refuses}"),
         );
     }
     let eligible: Vec<&IpPool> = cluster

@@ -348,7 +348,9 @@ fn choices() {
         name(&choice(&one_block(json!({"disabled": true})), &[])),
         "IPAM-POOL-DISABLED"
     );
-    assert_eq!(name(&choice(&sound(), &["q"])), "IPAM-NO-POOL-FOR-NODE");
+    assert_eq!(name(&choice(&sound(), &["q"])), "IPAM-POOL-DISABLED");
+    // A good one beside it does not help.
+    assert_eq!(name(&choice(&sound(), &["p", "q"])), "IPAM-POOL-DISABLED");
 }
 
 proptest! {
