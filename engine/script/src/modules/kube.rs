@@ -301,7 +301,8 @@ pub(crate) mod kube {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn age_s(cx: NativeCallContext<'_>, time: &str) -> Result<i64> {
-        let now = super::now(&Hand::of(&cx)?.ask_one(Question::Clock)?)?;
+        let clock = Hand::of(&cx)?.ask_one(Question::Clock)?;
+        let now = super::now(&clock)?;
         let then = super::read_time(time).ok_or_else(|| fail(format!("`{time}` is not a time")))?;
         Ok(now.as_second() - then.as_second())
     }

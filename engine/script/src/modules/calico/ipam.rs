@@ -145,12 +145,11 @@ fn read_ipam(hand: &Hand, cluster: &Cluster) -> Result<Ipam> {
     let answers = hand.ask(questions, false)?;
     let clock = answers.last().ok_or_else(|| fail("the world gave no answer"))?;
     let now = kube::now(clock)?;
+    let mut world = model::cluster::Cluster::default();
+    world.nodes.clone_from(&cluster.0.model.nodes);
+    world.pools.clone_from(&cluster.0.model.pools);
     let mut held = Held {
-        world: model::cluster::Cluster {
-            nodes: cluster.0.model.nodes.clone(),
-            pools: cluster.0.model.pools.clone(),
-            ..Default::default()
-        },
+        world,
         facts: AuditFacts::default(),
         evidence: answers.iter().map(|answer| answer.id).collect(),
         pools_evidence: [cluster.0.evidence_of("ippools"), cluster.0.evidence_of("nodes")],
