@@ -266,7 +266,7 @@ impl<'a> Audit<'a> {
         allocation: &Allocation,
         sentence: String,
     ) {
-        let get = |key: &str| allocation.secondary.get(key).cloned();
+        let get = |key: &str| allocation.secondary.get(key).map(str::to_owned);
         let pod = get("namespace")
             .zip(get("pod"))
             .map(|(namespace, pod)| format!("{namespace}/{pod}"));

@@ -221,7 +221,10 @@ fn outcome(cluster: &Cluster, node: &str, requested: &[&str], answers: &[Eligibi
     // Recent releases take over a block that lies empty for a minute.
     let empty = live.iter().find(|block| block.node().is_some() && block.used() == 0);
     if let Some(block) = empty.filter(|_| config.auto_allocate_blocks) {
-        let sentence = format!("no block is free in {names}, but block {} of another node is empty", block.cidr);
+        let sentence = format!(
+            "no block is free in {names}, but block {} of another node is empty",
+            block.cidr
+        );
         return Found {
             block: Some(block.cidr),
             owner: block.node().map(str::to_owned),

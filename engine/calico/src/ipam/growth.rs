@@ -6,7 +6,7 @@ pub struct Growth {
     /// How far back was looked, at most a week.
     pub window_s: i64,
     /// Addresses given out in that time, and still held.
-    pub new: u64,
+    pub recent: u64,
     /// At most: what was given back meanwhile left no trace.
     pub per_day: f64,
     /// At the soonest; none while nothing grows.
@@ -30,13 +30,13 @@ pub fn growth(given: &[i64], now: i64, free: u128) -> Option<Growth> {
         return None;
     }
     let begin = now - window_s;
-    let new = given.iter().filter(|at| (begin + 1..=now).contains(*at)).count() as u64;
-    let per_day = new as f64 * DAY as f64 / window_s as f64;
+    let recent = given.iter().filter(|at| (begin + 1..=now).contains(*at)).count() as u64;
+    let per_day = recent as f64 * DAY as f64 / window_s as f64;
     Some(Growth {
         window_s,
-        new,
+        recent,
         per_day,
-        full_in_days: (new > 0).then(|| free as f64 / per_day),
+        full_in_days: (recent > 0).then(|| free as f64 / per_day),
     })
 }
 
@@ -48,7 +48,7 @@ mod tests {
     fn one_address_an_hour_fills_a_day_of_room_in_a_day() {
         let given: Vec<i64> = (0..=48).map(|hour| hour * 3_600).collect();
         let found = growth(&given, 48 * 3_600, 24).expect("two days are history enough");
-        assert_eq!((found.window_s, found.new), (48 * 3_600, 48));
+        assert_eq!((found.window_s, found.recent), (48 * 3_600, 48));
         assert_eq!((found.per_day, found.full_in_days), (24.0, Some(1.0)));
     }
 
@@ -56,9 +56,12 @@ mod tests {
     fn what_is_older_than_a_week_does_not_count() {
         let given = [0, 1, 2, 3, 100 * DAY - 10];
         let found = growth(&given, 100 * DAY, 7).expect("long history");
-        assert_eq!((found.window_s, found.new, found.full_in_days), (WINDOW, 1, Some(49.0)));
+        assert_eq!(
+            (found.window_s, found.recent, found.full_in_days),
+            (WINDOW, 1, Some(49.0))
+        );
         let still = growth(&[0, 1, 2, 3, 4], 100 * DAY, 7).expect("long history");
-        assert_eq!((still.new, still.full_in_days), (0, None));
+        assert_eq!((still.recent, still.full_in_days), (0, None));
     }
 
     #[test]

@@ -257,7 +257,10 @@ fn borrowed_is_lent_by_another() {
     let owners = [("a", pod_of("a", "n")), ("b", pod_of("b", "m"))];
     let cluster = Cluster::load(&[node("n", None), node("m", None), block("10.0.0.0/30", "n", &owners)]);
     let nodes = node_capacity(&cluster.nodes, &cluster.blocks, &IpamConfig::default());
-    let shares: Vec<_> = nodes.iter().map(|n| (n.used, n.borrowed, n.lent, n.reachable)).collect();
+    let shares: Vec<_> = nodes
+        .iter()
+        .map(|n| (n.used, n.borrowed, n.lent, n.reachable))
+        .collect();
     assert_eq!(shares, [(2, 0, 1, Some(80)), (0, 1, 0, None)]);
 }
 
@@ -319,7 +322,10 @@ fn choices() {
     empty.push(block("10.0.0.4/30", "m", &[]));
     empty.push(config(json!({"strictAffinity": true})));
     let taken = choice(&empty, &[]);
-    assert_eq!((name(&taken).as_str(), taken.owner.as_deref()), ("new_block", Some("m")));
+    assert_eq!(
+        (name(&taken).as_str(), taken.owner.as_deref()),
+        ("new_block", Some("m"))
+    );
     // Blocks of a pool that the pod may not use do not count towards the limit.
     let mut elsewhere = vec![pool("10.0.0.0/29", 30, Value::Null), node("n", None)];
     elsewhere.push(block("10.9.0.0/30", "n", &full));

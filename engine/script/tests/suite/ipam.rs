@@ -22,7 +22,9 @@ fn files(archive: &Path) -> HashMap<String, Vec<u8>> {
     for entry in tar::Archive::new(decoder).entries().unwrap() {
         let mut entry = entry.unwrap();
         let path = entry.path().unwrap().to_string_lossy().into_owned();
-        let Some((_, path)) = path.split_once('/') else { continue };
+        let Some((_, path)) = path.split_once('/') else {
+            continue;
+        };
         let list = path.strip_prefix("kube/").and_then(|path| path.strip_suffix(".json"));
         if path.starts_with("calicoctl/ipam-check") || list.is_some_and(|path| LISTS.contains(&path)) {
             let mut bytes = vec![];
@@ -40,7 +42,9 @@ fn the_audit_agrees_with_calicoctl() {
     for entry in std::fs::read_dir(worlds).unwrap().flatten() {
         let files = files(&entry.path());
         let name = entry.file_name().to_string_lossy().into_owned();
-        let Some(text) = files.get("calicoctl/ipam-check.txt") else { continue };
+        let Some(text) = files.get("calicoctl/ipam-check.txt") else {
+            continue;
+        };
         let text = String::from_utf8_lossy(text);
         let theirs = runbook_parsers::calico::calicoctl_ipam_check::parse(&text).unwrap();
         let lists = files.iter().filter(|(path, _)| path.starts_with("kube/"));
@@ -56,19 +60,47 @@ fn the_audit_agrees_with_calicoctl() {
         let said = &theirs.counts;
         assert_eq!(said.blocks, Some(ours.blocks as u64), "{name}: blocks");
         assert_eq!(said.allocations, Some(ours.allocated as u64), "{name}: allocations");
-        let unused = [Kind::LeakedAddress, Kind::AbsentNodeAddress, Kind::UnownedAddress, Kind::FinishedPodAddress];
+        let unused = [
+            Kind::LeakedAddress,
+            Kind::AbsentNodeAddress,
+            Kind::UnownedAddress,
+            Kind::FinishedPodAddress,
+        ];
         assert_eq!(said.leaked, count(&unused), "{name}: allocated and not in use");
-        assert_eq!(said.not_allocated, count(&[Kind::PodNotAllocated, Kind::TunnelNotAllocated]), "{name}: not allocated");
-        assert_eq!(said.handles_without_addresses, count(&[Kind::OrphanHandle]), "{name}: handles");
-        assert_eq!(said.missing_handles, count(&[Kind::MissingHandle]), "{name}: missing handles");
-        assert_eq!(said.invalid_blocks, count(&[Kind::CorruptBlock]), "{name}: invalid blocks");
+        assert_eq!(
+            said.not_allocated,
+            count(&[Kind::PodNotAllocated, Kind::TunnelNotAllocated]),
+            "{name}: not allocated"
+        );
+        assert_eq!(
+            said.handles_without_addresses,
+            count(&[Kind::OrphanHandle]),
+            "{name}: handles"
+        );
+        assert_eq!(
+            said.missing_handles,
+            count(&[Kind::MissingHandle]),
+            "{name}: missing handles"
+        );
+        assert_eq!(
+            said.invalid_blocks,
+            count(&[Kind::CorruptBlock]),
+            "{name}: invalid blocks"
+        );
         // It knows of several owners, and does not call that a problem: we do.
         let shown = files.get("calicoctl/ipam-check-show-problem-ips.txt").unwrap();
         let shown = String::from_utf8_lossy(shown);
         let shown = runbook_parsers::calico::calicoctl_ipam_check::parse(&shown).unwrap();
-        assert_eq!(shown.multiple_owners.len() as u64, count(&[Kind::DuplicatePodAddress]).unwrap(), "{name}: several owners");
+        assert_eq!(
+            shown.multiple_owners.len() as u64,
+            count(&[Kind::DuplicatePodAddress]).unwrap(),
+            "{name}: several owners"
+        );
         compared += 1;
         faults += usize::from(!ours.problems.is_empty());
     }
-    assert!(compared > 40 && faults >= 4, "{compared} worlds were compared, {faults} with faults");
+    assert!(
+        compared > 40 && faults >= 4,
+        "{compared} worlds were compared, {faults} with faults"
+    );
 }

@@ -66,9 +66,7 @@ impl CustomType for Ipam {
             .with_get("block_count", |i: &mut Ipam| i.0.world.blocks.len() as i64)
             .with_get("unread", |i: &mut Ipam| -> Got {
                 let unread = i.0.unread.iter();
-                let unread: Vec<Value> = unread
-                    .map(|(kind, why)| json!({"kind": kind, "reason": why}))
-                    .collect();
+                let unread: Vec<Value> = unread.map(|(kind, why)| json!({"kind": kind, "reason": why})).collect();
                 script(&unread, &[])
             })
             .with_get("left_out", |i: &mut Ipam| -> Got { script(&i.0.left_out, &[]) })
@@ -137,9 +135,7 @@ fn parsed(bytes: &[u8], kind: &str) -> Result<Value> {
 }
 
 fn read_ipam(hand: &Hand, cluster: &Cluster) -> Result<Ipam> {
-    let questions = KINDS
-        .iter()
-        .map(|kind| kube::list_question(hand, kind, &Map::new()));
+    let questions = KINDS.iter().map(|kind| kube::list_question(hand, kind, &Map::new()));
     let mut questions = questions.collect::<Result<Vec<_>>>()?;
     questions.push(Question::Clock);
     let answers = hand.ask(questions, false)?;
@@ -256,7 +252,12 @@ impl Held {
         let found = model::ipam::choose(&self.world, &asked.node, namespace, &requested, asked.ipv6);
         let mut value = serde_json::to_value(&found).map_err(|e| fail(e.to_string()))?;
         value["requested"] = json!(asked.pools);
-        for (answer, pool) in value["pools"].as_array_mut().into_iter().flatten().zip(&self.world.pools) {
+        for (answer, pool) in value["pools"]
+            .as_array_mut()
+            .into_iter()
+            .flatten()
+            .zip(&self.world.pools)
+        {
             answer["cidr"] = json!(pool.cidr);
         }
         Ok(value)
@@ -287,7 +288,7 @@ impl Held {
                 "type": a.secondary.get("type"),
                 "vm": a.secondary.get("vmi-name").or(a.secondary.get("vmi")),
                 "since": a.secondary.get("timestamp"),
-                "age_s": self.age_s(a.secondary.get("timestamp").map(String::as_str)),
+                "age_s": self.age_s(a.secondary.get("timestamp")),
                 "released_at": a.released_at,
             })),
             "users": self.facts.users(address),
@@ -311,12 +312,24 @@ fn read_asked(held: &Held, options: &Map) -> Result<Asked> {
         return Err(fail(format!("no option `{key}`; options: {}", KEYS.join(", "))));
     }
     let text = |key: &str| options.get(key).and_then(|value| value.clone().into_string().ok());
-    let pod = options.get("pod").map(from_dynamic).transpose().map_err(fail)?.unwrap_or_default();
+    let pod = options
+        .get("pod")
+        .map(from_dynamic)
+        .transpose()
+        .map_err(fail)?
+        .unwrap_or_default();
     let of_pod = |path: &str| pod.pointer(path).and_then(Value::as_str).map(str::to_owned);
-    let ipv6 = options.get("ipv6").and_then(|value| value.as_bool().ok()).unwrap_or_default();
+    let ipv6 = options
+        .get("ipv6")
+        .and_then(|value| value.as_bool().ok())
+        .unwrap_or_default();
     let node = text("node").or_else(|| of_pod("/spec/nodeName"));
     let namespace = text("namespace").or_else(|| of_pod("/metadata/namespace"));
-    let key = if ipv6 { "cni.projectcalico.org/ipv6pools" } else { "cni.projectcalico.org/ipv4pools" };
+    let key = if ipv6 {
+        "cni.projectcalico.org/ipv6pools"
+    } else {
+        "cni.projectcalico.org/ipv4pools"
+    };
     let own = pod["metadata"]["annotations"][key].as_str().map(str::to_owned);
     let annotated = own.or_else(|| held.annotated(namespace.as_deref()?, key));
     let pools = match (options.get("pools").filter(|pools| !pools.is_unit()), annotated) {
@@ -401,7 +414,7 @@ pub(crate) mod ipam {
     ///
     /// Shape: `#{ pools: [#{ pool, cidr, disabled, addresses, used, reserved, free, used_ratio, blocks, blocks_existing, blocks_free,
     /// block_size, free_in_blocks, growth }], nodes: [#{ node, blocks, block_limit, addresses, used, free, borrowed, lent, max_pods,
-    /// reachable }] }`. `growth` is estimated from the times at which present holders got their addresses: `#{ window_s, new, per_day,
+    /// reachable }] }`. `growth` is estimated from the times at which present holders got their addresses: `#{ window_s, recent, per_day,
     /// full_in_days }`, where what was given back meanwhile is not seen, so that the pool is full at the soonest in that time; `()`
     /// where an hour or five addresses of history are missing. Effect: none. Errors: none.
     /// ```rhai
@@ -411,7 +424,11 @@ pub(crate) mod ipam {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn ipam_capacity(ipam: Ipam) -> Result<Dynamic> {
-        let ids = [ipam.0.evidence_of("ipamblocks"), ipam.0.pools_evidence[0], ipam.0.evidence_of("ipreservations")];
+        let ids = [
+            ipam.0.evidence_of("ipamblocks"),
+            ipam.0.pools_evidence[0],
+            ipam.0.evidence_of("ipreservations"),
+        ];
         Ok(to_script(ipam.0.capacity()?, true, &ids))
     }
 
@@ -446,6 +463,10 @@ pub(crate) mod ipam {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn ipam_address(ipam: Ipam, address: &str) -> Result<Dynamic> {
-        Ok(to_script(ipam.0.address(super::address(address)?), true, &ipam.0.compared()))
+        Ok(to_script(
+            ipam.0.address(super::address(address)?),
+            true,
+            &ipam.0.compared(),
+        ))
     }
 }
