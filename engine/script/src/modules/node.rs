@@ -648,6 +648,29 @@ pub(crate) mod node {
         ask_device(&cx, "offloads", &node, device)
     }
 
+    /// Returns the CNI configuration that install-cni wrote on a node.
+    ///
+    /// Shape: as the parser `cni_conflist`. Source: `/etc/cni/net.d/10-calico.conflist`. Effect: read, root. Errors: as `node::routes`.
+    /// ```rhai
+    /// assert(node::cni_config("kworker-1").plugins[0].ipam == "calico-ipam");
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn cni_config(cx: NativeCallContext<'_>, node: Dynamic) -> Result<Dynamic> {
+        ask(&cx, "cni_config", &node)
+    }
+
+    /// Returns the names of the CNI configurations of a node, one a line. The container runtime takes the first.
+    ///
+    /// Source: `ls /etc/cni/net.d`. Effect: read, root. Errors: as `node::routes`.
+    /// ```rhai
+    /// let files = try { node::cni_files("kworker-1") } catch { "10-calico.conflist" };
+    /// assert(files.contains("calico"));
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn cni_files(cx: NativeCallContext<'_>, node: Dynamic) -> Result<Dynamic> {
+        ask(&cx, "cni_files", &node)
+    }
+
     /// Returns the driver of a device on a node.
     ///
     /// Shape: as the parser `ethtool_i`: `#{ driver, version, firmware_version, bus_info, .. }`. Source: `ethtool -i DEV`.

@@ -2,6 +2,7 @@
 
 mod bgp;
 mod dataplane;
+mod ipam;
 mod objects;
 mod policy;
 
@@ -86,6 +87,7 @@ impl CustomType for Cluster {
 
 pub(crate) fn register_types(engine: &mut Engine) {
     engine.build_type::<Cluster>();
+    ipam::register_types(engine);
 }
 
 /// The files' functions as one module.
@@ -95,6 +97,7 @@ pub(super) fn module() -> Module {
     combine_with_exported_module!(&mut module, "dataplane", dataplane::dataplane);
     combine_with_exported_module!(&mut module, "bgp", bgp::bgp);
     combine_with_exported_module!(&mut module, "policy", policy::policy);
+    combine_with_exported_module!(&mut module, "ipam", ipam::ipam);
     module
 }
 
