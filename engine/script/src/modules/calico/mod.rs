@@ -2,7 +2,9 @@
 
 mod bgp;
 mod dataplane;
+mod enforcement;
 mod objects;
+mod policies;
 mod policy;
 
 use super::kube;
@@ -70,6 +72,7 @@ impl CustomType for Cluster {
 
 pub(crate) fn register_types(engine: &mut Engine) {
     engine.build_type::<Cluster>();
+    engine.build_type::<policies::Policies>();
 }
 
 /// The files' functions as one module.
