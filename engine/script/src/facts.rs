@@ -157,6 +157,12 @@ pub(crate) const FACTS: &[Fact] = &[
     fact("iptables_legacy", "iptables_save", &[&["iptables-legacy-save", "-c"]]),
     fact("iptables_nft", "iptables_save", &[&["iptables-nft-save", "-c"]]),
     fact("ipsets", "ipset_save", &[&["ipset", "save"]]),
+    // The whole table; a node with much traffic has many thousand lines.
+    fact(
+        "conntrack",
+        "conntrack_list",
+        &[&["conntrack", "-L"], &["cat", "/proc/net/nf_conntrack"]],
+    ),
     fact("nft", "nft_ruleset", &[&["nft", "list", "ruleset"]]),
     fact("ipvs", "ipvsadm", &[&["ipvsadm", "-Ln"], &["ipvsadm", "-Sn"]]),
     // Where rules cannot be had, it says at least which tables there are.

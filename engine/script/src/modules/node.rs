@@ -337,6 +337,18 @@ pub(crate) mod node {
         ask(&cx, "ipsets", &node)
     }
 
+    /// Returns the connections that a node tracks.
+    ///
+    /// Shape: as the parser `conntrack_list`: `#{ entries: [#{ protocol, state, original: #{ source, destination, destination_port, .. }, reply,
+    /// unreplied, assured, .. }] }`. Source: `conntrack -L`, else `/proc/net/nf_conntrack`. Effect: read, root. Errors: as `node::routes`.
+    /// ```rhai
+    /// assert(node::conntrack("kworker-1").entries.some(|e| e.protocol == "udp"));
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn conntrack(cx: NativeCallContext<'_>, node: Dynamic) -> Result<Dynamic> {
+        ask(&cx, "conntrack", &node)
+    }
+
     /// Returns the nftables rules of a node.
     ///
     /// Shape: as the parser `nft_ruleset`. Source: `nft list ruleset`. Effect: read, root. Errors: as `node::routes`.

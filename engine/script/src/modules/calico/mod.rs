@@ -2,8 +2,10 @@
 
 mod bgp;
 mod dataplane;
+mod enforcement;
 mod ipam;
 mod objects;
+mod policies;
 mod policy;
 
 use super::kube;
@@ -87,6 +89,7 @@ impl CustomType for Cluster {
 
 pub(crate) fn register_types(engine: &mut Engine) {
     engine.build_type::<Cluster>();
+    engine.build_type::<policies::Policies>();
     ipam::register_types(engine);
 }
 
