@@ -4,6 +4,7 @@ use crate::{
     Host, Runbook,
     docs::{self, FunctionDoc},
     facts,
+    modules::{calico, kube},
 };
 use rhai::{AST, ASTNode, Expr, Stmt};
 use serde::Serialize;
@@ -15,6 +16,8 @@ pub struct ByHand {
     pub id: String,
     /// Commands that ask the API.
     pub api: Vec<String>,
+    #[serde(skip)]
+    lists: Vec<String>,
     /// Commands on the nodes that the step looks at.
     pub node: Vec<String>,
     /// Commands in the pods that the step looks at.
@@ -55,6 +58,7 @@ impl Host {
                 for fact in seen.facts {
                     found.add(&Call::plain("node", &fact), &documented, &mut told);
                 }
+                found.put_lists_together();
                 found
             })
             .collect()
@@ -65,23 +69,42 @@ impl ByHand {
     fn add(&mut self, call: &Call, documented: &[FunctionDoc], told: &mut BTreeSet<String>) {
         let name = format!("{}::{}", call.module, call.function);
         let fact = facts::by_name(&call.function).map(|f| f.forms[0].join(" "));
-        let (list, text) = match (call.module.as_str(), call.function.as_str(), fact) {
-            ("node", _, Some(command)) => (&mut self.node, command),
-            ("pod", _, Some(command)) => (&mut self.pod, command),
-            ("kube", "list" | "prefetch", _) if !call.words.is_empty() => (
-                &mut self.api,
-                format!("kubectl get {} -A -o yaml", call.words.join(",")),
-            ),
-            ("kube", "get", _) if !call.words.is_empty() => {
-                (&mut self.api, format!("kubectl get {} -o yaml", call.words.join(" ")))
+        let mut say = |list: &mut Vec<String>, text: String| {
+            if told.insert(format!("{}{text}", call.module)) {
+                list.push(text);
             }
-            _ => match documented.iter().find(|f| f.name == name).and_then(source) {
-                Some(text) => (&mut self.other, text),
-                None => return,
-            },
         };
-        if told.insert(format!("{}{text}", call.module)) {
-            list.push(text);
+        match (call.module.as_str(), call.function.as_str(), fact) {
+            ("node", _, Some(command)) => say(&mut self.node, command),
+            ("pod", _, Some(command)) => say(&mut self.pod, command),
+            ("kube", "get", _) if call.words.len() > 1 => {
+                let kind = kube::kubectl_name(&call.words[0]);
+                say(
+                    &mut self.api,
+                    format!("kubectl get {kind} {}", call.words[1..].join(" ")),
+                );
+            }
+            ("kube", ..) => call
+                .words
+                .iter()
+                .for_each(|kind| say(&mut self.lists, kube::kubectl_name(kind))),
+            ("calico", function, _) if !calico::kinds(function).is_empty() => calico::kinds(function)
+                .iter()
+                .for_each(|kind| say(&mut self.lists, kube::kubectl_name(kind))),
+            _ => {
+                if let Some(text) = documented.iter().find(|f| f.name == name).and_then(source) {
+                    say(&mut self.other, text);
+                }
+            }
+        }
+    }
+
+    /// One command for all complete lists.
+    fn put_lists_together(&mut self) {
+        if !self.lists.is_empty() {
+            let command = format!("kubectl get {} -A -o yaml", self.lists.join(","));
+            self.api.insert(0, command);
+            self.lists.clear();
         }
     }
 }

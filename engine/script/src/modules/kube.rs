@@ -75,6 +75,16 @@ pub(super) fn serves(hand: &Hand, group_version: &str) -> Result<bool> {
     Ok(groups(hand)?.contains(&format!("\"{group_version}\"")))
 }
 
+/// A kind as kubectl takes it: by its group where the bare word is another's.
+pub(crate) fn kubectl_name(kind: &str) -> String {
+    match kind.rsplit_once('/') {
+        Some((group, plural)) => format!("{plural}.{}", group.split('/').next().unwrap_or(group)),
+        None if kind == "caliconetworkpolicies" => "networkpolicies.crd.projectcalico.org".into(),
+        None if CALICO.contains(&kind) => format!("{kind}.crd.projectcalico.org"),
+        None => kind.into(),
+    }
+}
+
 /// The group and version that holds Calico's objects: the v1 store where there is one, else the native v3 kinds.
 fn calico_group(hand: &Hand) -> Result<&'static str> {
     let text = groups(hand)?;

@@ -1,9 +1,9 @@
 //! The modules that scripts call, each thin over the session, the parsers and the model.
 
 mod bird;
-mod calico;
+pub(crate) mod calico;
 mod cgroup;
-mod kube;
+pub(crate) mod kube;
 mod measure;
 mod node;
 mod parse;

@@ -19,7 +19,7 @@ use std::{
 };
 
 /// Asked for in one batch. Without the first two there is nothing to compare; what else is missing is told.
-const KINDS: [&str; 7] = [
+pub(super) const KINDS: [&str; 7] = [
     "pods",
     "ipamblocks",
     "ipamhandles",

@@ -120,6 +120,16 @@ const KINDS: [&str; 7] = [
     "clusterinformations",
 ];
 
+/// The lists that a function of this module asks for; none where it asks for one object or only computes.
+pub(crate) fn kinds(function: &str) -> &'static [&'static str] {
+    match function {
+        "cluster" => &KINDS,
+        "policies" | "verdict" => &policies::KINDS,
+        "ipam" => &ipam::KINDS,
+        _ => &[],
+    }
+}
+
 /// Asks for complete lists in one batch.
 fn read_lists(hand: &Hand, kinds: &[&str]) -> Result<(Vec<serde_json::Value>, Vec<EvidenceId>)> {
     let questions = kinds

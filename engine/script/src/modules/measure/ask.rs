@@ -3,6 +3,7 @@
 use super::{
     statistics::Spread,
     stream::{self, Stream},
+    web,
 };
 use crate::{
     data::{fail, from_dynamic},
@@ -46,7 +47,7 @@ pub(super) fn argv(words: &[&str]) -> Argv {
 }
 
 /// What `curl -w` is asked to say, as JSON.
-const WRITE_OUT: &str = r#"{"time_namelookup":%{time_namelookup},"time_connect":%{time_connect},"time_starttransfer":%{time_starttransfer},"time_total":%{time_total},"size_download":%{size_download},"http_code":%{http_code},"remote_ip":"%{remote_ip}","exitcode":%{exitcode},"errormsg":"%{errormsg}"}\n"#;
+pub(super) const WRITE_OUT: &str = r#"{"time_namelookup":%{time_namelookup},"time_connect":%{time_connect},"time_starttransfer":%{time_starttransfer},"time_total":%{time_total},"size_download":%{size_download},"http_code":%{http_code},"remote_ip":"%{remote_ip}","exitcode":%{exitcode},"errormsg":"%{errormsg}"}\n"#;
 
 /// A ping as a question; `options` as `measure::ping` takes them.
 pub(super) fn ping_question(from: &str, address: &str, options: &Map) -> Result<Question> {
@@ -117,26 +118,6 @@ pub(super) fn connect_question(from: &str, address: &str, port: i64) -> Result<Q
     ))
 }
 
-pub(super) fn request_question(from: &str, address: &str, port: i64) -> Result<Question> {
-    let forms = vec![curl(address, port_number(port)?)?];
-    Ok(facts::command(
-        place(from)?,
-        forms,
-        Effect::Probe,
-        Duration::from_secs(8),
-    ))
-}
-
-pub(super) fn lookup_question(from: &str, name: &str) -> Result<Question> {
-    let forms = vec![argv(&["dig", "+tries=1", "+time=2", host(name)?])];
-    Ok(facts::command(
-        place(from)?,
-        forms,
-        Effect::Probe,
-        Duration::from_secs(8),
-    ))
-}
-
 /// One entry of `measure::together`.
 pub(super) fn read_probe(probe: &Dynamic) -> Result<Question> {
     let probe = probe.read_lock::<Map>().ok_or_else(|| fail("a probe is a map"))?;
@@ -148,8 +129,10 @@ pub(super) fn read_probe(probe: &Dynamic) -> Result<Question> {
         "from",
         "address",
         "port",
-        "request",
-        "lookup",
+        "name",
+        "server",
+        "tcp",
+        "url",
         "count",
         "payload_bytes",
         "dont_fragment",
@@ -157,12 +140,13 @@ pub(super) fn read_probe(probe: &Dynamic) -> Result<Question> {
     if let Some(key) = probe.keys().find(|k| !known.contains(&k.as_str())) {
         return Err(fail(format!("a probe has no `{key}`; it has {}", known.join(", "))));
     }
-    if probe.contains_key("lookup") {
-        return lookup_question(&text("from")?, &text("lookup")?);
+    if probe.contains_key("name") {
+        return web::lookup_question(&text("from")?, &text("name")?, &probe);
     }
-    let request = probe.get("request").is_some_and(|v| v.as_bool() == Ok(true));
+    if probe.contains_key("url") {
+        return web::http_question(&text("from")?, &text("url")?);
+    }
     match number(&probe, "port")? {
-        Some(port) if request => request_question(&text("from")?, &text("address")?, port),
         Some(port) => connect_question(&text("from")?, &text("address")?, port),
         None => ping_question(&text("from")?, &text("address")?, &probe),
     }

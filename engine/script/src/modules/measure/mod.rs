@@ -3,6 +3,7 @@
 mod ask;
 mod statistics;
 mod stream;
+mod web;
 
 use crate::{
     data::{evidence_of, fail},
@@ -19,12 +20,13 @@ use std::{path::Path, time::Duration};
 /// Probes: what happens when something is really sent. They need `--allow probe`; a recording answers them without any effect.
 #[export_module]
 pub(crate) mod measure {
-    use super::{ask, statistics};
+    use super::{ask, statistics, web};
 
-    /// Asks several probes of several places at once, so that `measure::ping` and `measure::connect` of each are answered.
+    /// Asks several probes of several places at once, so that `measure::ping`, `connect`, `lookup` and `http` of each are answered.
     ///
     /// `probes`: maps `#{ from, address }` for a ping (with `count`, `payload_bytes`, `dont_fragment` as there), with `port` for
-    /// a connection, with `port` and `request: true` for an HTTP request, with `lookup` for a name. One round trip for each place. Effect: probe. Errors: not a probe; what fails is told by its own call.
+    /// a connection; `#{ from, name }` for a lookup (with `server`, `tcp`); `#{ from, url }` for a request. One round trip for each
+    /// place. Effect: probe. Errors: not a probe; what fails is told by its own call.
     /// ```rhai
     /// measure::together([#{ from: "kworker-1", address: "198.18.0.2" }, #{ from: "kworker-1", address: "198.18.0.250", port: 6443 }]);
     /// ```
@@ -92,6 +94,8 @@ pub(crate) mod measure {
         let outcome = match (by_curl, output.exit) {
             (_, 0) => "open",
             (true, 7) | (false, 1) if said.contains("efused") => "refused",
+            // It was connected, and nobody talked.
+            (true, 28) if web::connected(&output.stdout.text()) => "open",
             (true, 28) => "timeout",
             // An HTTP server, or another one, that talked to us after the connection was made.
             (true, 1 | 8 | 52 | 56) => "open",
@@ -188,57 +192,88 @@ pub(crate) mod measure {
         Ok(to_script(json!(found), true, &evidence))
     }
 
-    /// Returns the times of an HTTP request: the connection takes one round trip, so it measures where pings are forbidden.
+    /// Returns what a name server says about a name. The name is asked as it stands: no search list is tried.
     ///
-    /// Shape: `#{ exit_code, error, http_code, connect_ms, first_byte_ms, total_ms, size_bytes, rate_bps }`; what was not
-    /// reached is `()`; `rate_bps` only for 100 kB and more. Source: `curl -w`. Effect: probe. Errors: as `measure::ping`.
+    /// Shape: `#{ answered, status: "NOERROR"|"NXDOMAIN"|"SERVFAIL"|"REFUSED"|"timeout"|"refused"|"unreachable"|"other", addresses,
+    /// server, query_time_ms, by }`; `query_time_ms` only where `dig` was asked; `answered` is true where a name server replied, whatever it said. Source: `dig`, else `nslookup`, else
+    /// `getent`. Effect: probe. Errors: as `measure::ping`.
     /// ```rhai
-    /// let page = measure::request("shop/frontend-6d4cf56db6-x7k2p", "10.65.74.193", 8080);
-    /// assert(page.http_code == 200 && page.connect_ms < page.total_ms);
+    /// let name = measure::lookup("shop/cart-59b8c7d6f4-qm9rz", "kubernetes.default.svc.cluster.local");
+    /// assert(name.status == "NOERROR" && "10.96.0.1" in name.addresses);
     /// ```
     #[rhai_fn(return_raw)]
-    pub fn request(cx: NativeCallContext<'_>, from: &str, address: &str, port: i64) -> Result<Dynamic> {
-        let evidence = Hand::of(&cx)?.ask_one(ask::request_question(from, address, port)?)?;
+    pub fn lookup(cx: NativeCallContext<'_>, from: &str, name: &str) -> Result<Dynamic> {
+        lookup_with(cx, from, name, Map::new())
+    }
+
+    /// Returns the same, asked of one `server`, or with `tcp: true` over TCP.
+    ///
+    /// Shape: as `measure::lookup`. Source: as there; `getent` cannot choose. Effect: probe. Errors: as `measure::ping`.
+    /// ```rhai
+    /// let options = #{ server: "10.65.74.194" };
+    /// assert(measure::lookup("shop/cart-59b8c7d6f4-qm9rz", "kubernetes.default.svc.cluster.local", options).answered);
+    /// ```
+    #[rhai_fn(return_raw, name = "lookup")]
+    pub fn lookup_with(cx: NativeCallContext<'_>, from: &str, name: &str, options: Map) -> Result<Dynamic> {
+        let evidence = Hand::of(&cx)?.ask_one(web::lookup_question(from, name, &options)?)?;
         let target = evidence.question.target();
-        let what = format!("a request to {address}:{port}");
+        let what = format!("a lookup of {name}");
         let output = evidence.answer.output().map_err(|f| unanswered(&what, &target, &f))?;
-        let read = probe::curl_write_out::parse(&output.stdout.text());
-        let read = read.map_err(|e| failure_map(format!("{what} from {target}: {e}"), "format", &target))?;
-        let ms = |s: Option<f64>| s.filter(|s| *s > 0.0).map(|s| s * 1000.0);
-        let size = read.size_download_bytes.unwrap_or(0);
-        let took = read
-            .time_total_s
-            .zip(read.time_starttransfer_s)
-            .map(|(total, first)| total - first);
-        let rate = took
-            .filter(|t| *t > 0.0 && size >= 100_000)
-            .map(|t| size as f64 * 8.0 / t);
+        let program = web::program_of(&evidence);
+        let said = format!("{}\n{}", output.stdout.text(), output.stderr.text());
+        let read = web::lookup_answer(&program, output.exit, &said);
+        let found = read.map_err(|e| failure_map(format!("{what} from {target}: {e}"), "format", &target))?;
+        let answered = found.status.chars().all(|c| c.is_ascii_uppercase());
         let value = json!({
-            "exit_code": read.exit_code, "error": read.error, "http_code": read.http_code,
-            "connect_ms": ms(read.time_connect_s), "first_byte_ms": ms(read.time_starttransfer_s),
-            "total_ms": ms(read.time_total_s), "size_bytes": size, "rate_bps": rate,
+            "answered": answered, "status": found.status, "addresses": found.addresses, "server": found.server,
+            "query_time_ms": found.query_time_ms, "by": program,
         });
         Ok(to_script(value, true, &[evidence.id]))
     }
 
-    /// Returns how long the name service takes for one name, as a pod or node asks it.
+    /// Returns how an HTTP request ends. A certificate is not looked at, and an error of the server is an answer.
     ///
-    /// Shape: `#{ answered, status, query_time_ms, server }`. Source: `dig`. Effect: probe. Errors: as `measure::ping`.
+    /// Shape: `#{ answered, outcome: "answered"|"refused"|"timeout"|"stalled"|"unresolved"|"unreachable"|"other", http_code,
+    /// exit_code, received_bytes, connect_ms, first_byte_ms, total_ms, rate_bps, text }`; `stalled` was connected and then heard nothing. Times are `()` without
+    /// curl; `rate_bps` is told from 100 kB on. Source: `curl`, else `wget`. Effect: probe. Errors: as `measure::ping`; not an http address.
     /// ```rhai
-    /// let asked = measure::lookup("shop/frontend-6d4cf56db6-x7k2p", "kubernetes.default.svc.cluster.local");
-    /// assert(asked.answered && asked.query_time_ms < 1000);
+    /// assert(measure::http("shop/frontend-6d4cf56db6-x7k2p", "http://10.96.71.5/").http_code == 200);
     /// ```
     #[rhai_fn(return_raw)]
-    pub fn lookup(cx: NativeCallContext<'_>, from: &str, name: &str) -> Result<Dynamic> {
-        let evidence = Hand::of(&cx)?.ask_one(ask::lookup_question(from, name)?)?;
+    pub fn http(cx: NativeCallContext<'_>, from: &str, url: &str) -> Result<Dynamic> {
+        let evidence = Hand::of(&cx)?.ask_one(web::http_question(from, url)?)?;
         let target = evidence.question.target();
-        let what = format!("a lookup of {name}");
-        let output = evidence.answer.output().map_err(|f| unanswered(&what, &target, &f))?;
-        let read = probe::dig::parse(&output.stdout.text());
-        let read = read.map_err(|e| failure_map(format!("{what} from {target}: {e}"), "format", &target))?;
+        let output = evidence
+            .answer
+            .output()
+            .map_err(|f| unanswered(&format!("a request to {url}"), &target, &f))?;
+        let by_curl = web::program_of(&evidence) == "curl";
+        let told = probe::curl_write_out::parse(&output.stdout.text())
+            .ok()
+            .filter(|_| by_curl);
+        let said = format!("{}\n{}", output.stdout.text(), output.stderr.text());
+        let connect = told.as_ref().and_then(|t| t.time_connect_s).filter(|s| *s > 0.0);
+        let first = told.as_ref().and_then(|t| t.time_starttransfer_s).filter(|s| *s > 0.0);
+        let total = told.as_ref().and_then(|t| t.time_total_s);
+        let bytes = told.as_ref().and_then(|t| t.size_download_bytes);
+        let took = total
+            .zip(first)
+            .map(|(total, first)| total - first)
+            .filter(|t| *t > 0.0);
+        let rate = took
+            .zip(bytes.filter(|b| *b >= 100_000))
+            .map(|(t, bytes)| bytes as f64 * 8.0 / t);
+        let outcome = web::http_outcome(by_curl, output.exit, connect.is_some(), &said);
         let value = json!({
-            "answered": read.status.is_some(), "status": read.status, "query_time_ms": read.query_time_ms,
-            "server": read.server,
+            "answered": outcome == "answered", "outcome": outcome,
+            "http_code": told.as_ref().and_then(|t| t.http_code),
+            "exit_code": output.exit,
+            "received_bytes": bytes,
+            "connect_ms": connect.map(|s| s * 1000.0),
+            "first_byte_ms": first.map(|s| s * 1000.0),
+            "total_ms": total.map(|s| s * 1000.0),
+            "rate_bps": rate,
+            "text": told.and_then(|t| t.error).filter(|e| !e.is_empty()).unwrap_or_else(|| one_line(said.trim())),
         });
         Ok(to_script(value, true, &[evidence.id]))
     }
