@@ -37,6 +37,7 @@ const CALICO: &[&str] = &[
     "bgpconfigurations",
     "bgppeers",
     "bgpfilters",
+    "caliconodestatuses",
     "felixconfigurations",
     "clusterinformations",
     "hostendpoints",
@@ -56,8 +57,8 @@ const CALICO: &[&str] = &[
     "stagedkubernetesnetworkpolicies",
 ];
 
-/// The group and version that holds Calico's objects: the v1 store where there is one, else the native v3 kinds.
-fn calico_group(hand: &Hand) -> Result<&'static str> {
+/// The API groups that the server lists, as it lists them.
+fn groups(hand: &Hand) -> Result<String> {
     let groups = hand.ask_one(Question::Get(ApiGet {
         path: "/apis".into(),
         query: vec![],
@@ -66,7 +67,17 @@ fn calico_group(hand: &Hand) -> Result<&'static str> {
         .answer
         .body()
         .map_err(|f| unanswered("the API groups", &Target::Api, &f))?;
-    let text = body.text();
+    Ok(body.text().into_owned())
+}
+
+/// Does the server list this group and version?
+pub(super) fn serves(hand: &Hand, group_version: &str) -> Result<bool> {
+    Ok(groups(hand)?.contains(&format!("\"{group_version}\"")))
+}
+
+/// The group and version that holds Calico's objects: the v1 store where there is one, else the native v3 kinds.
+fn calico_group(hand: &Hand) -> Result<&'static str> {
+    let text = groups(hand)?;
     let has = |group: &str| text.contains(&format!("\"{group}\""));
     match (has("crd.projectcalico.org"), has("projectcalico.org")) {
         (true, _) => Ok("crd.projectcalico.org/v1"),
