@@ -120,11 +120,51 @@ pub(crate) const FACTS: &[Fact] = &[
         &[&["sysctl", "-a", "-r", SYSCTLS], &["sysctl", "-a"]],
     ),
     fact("counters", "nstat", &[&["nstat", "-az"]]),
+    both(fact("snmp", "proc_net_snmp", &[&["cat", "/proc/net/snmp"]])),
+    both(fact("netstat", "proc_net_netstat", &[&["cat", "/proc/net/netstat"]])),
+    fact(
+        "qdiscs",
+        "tc_qdisc",
+        &[&["tc", "-j", "-s", "qdisc"], &["tc", "-s", "qdisc"]],
+    ),
+    fact(
+        "tcp_sockets",
+        "ss",
+        &[
+            &["ss", "-tin"],
+            &["ss", "-tinp"],
+            // What a recording may hold instead: the sessions of BGP only.
+            &["ss", "-tinp", "( sport = :179 or dport = :179 )"],
+        ],
+    ),
+    fact(
+        "softnet",
+        "proc_net_softnet_stat",
+        &[&["cat", "/proc/net/softnet_stat"]],
+    ),
+    fact("interrupts", "proc_interrupts", &[&["cat", "/proc/interrupts"]]),
+    fact("processors", "proc_stat", &[&["cat", "/proc/stat"]]),
+    fact("load", "proc_loadavg", &[&["cat", "/proc/loadavg"]]),
+    fact("pressure", "proc_pressure", &[&["cat", "/proc/pressure/cpu"]]),
+    fact("conntrack_stats", "conntrack_stats", &[&["conntrack", "-S"]]),
+    fact("conntrack_count", "conntrack_count", &[&["conntrack", "-C"]]),
+    fact(
+        "conntrack_file",
+        "proc_net_stat_nf_conntrack",
+        &[&["cat", "/proc/net/stat/nf_conntrack"]],
+    ),
     fact("iptables", "iptables_save", &[&["iptables-save", "-c"]]),
     fact("iptables_legacy", "iptables_save", &[&["iptables-legacy-save", "-c"]]),
     fact("iptables_nft", "iptables_save", &[&["iptables-nft-save", "-c"]]),
     fact("ipsets", "ipset_save", &[&["ipset", "save"]]),
+    // The whole table; a node with much traffic has many thousand lines.
+    fact(
+        "conntrack",
+        "conntrack_list",
+        &[&["conntrack", "-L"], &["cat", "/proc/net/nf_conntrack"]],
+    ),
     fact("nft", "nft_ruleset", &[&["nft", "list", "ruleset"]]),
+    fact("ipvs", "ipvsadm", &[&["ipvsadm", "-Ln"], &["ipvsadm", "-Sn"]]),
     // Where rules cannot be had, it says at least which tables there are.
     text("nft_tables", &[&["nft", "list", "tables"]]),
     any_exit(fact(
@@ -192,9 +232,28 @@ pub(crate) const FACTS: &[Fact] = &[
         &[&["curl", "-s", "-m", "4", "http://127.0.0.1:9091/metrics"]],
     ),
     fact("processes", "ps", &[&["ps", "aux"], &["ps", "-ef"], &["ps"]]),
+    both(fact(
+        "sockets",
+        "ss",
+        &[&["ss", "-tulnp"], &["ss", "-tuln"], &["ss", "-tlnp"], &["ss", "-tln"]],
+    )),
+    both(fact("resolv_conf", "resolv_conf", &[&["cat", "/etc/resolv.conf"]])),
     text("hostname", &[&["hostname"]]),
     text("calico_nodename", &[&["cat", "/var/lib/calico/nodename"]]),
     text("calico_mtu", &[&["cat", "/var/lib/calico/mtu"]]),
+    // In calico-node's pod the node's own folder is mounted below `/host`.
+    fact(
+        "cni_config",
+        "cni_conflist",
+        &[
+            &["cat", "/etc/cni/net.d/10-calico.conflist"],
+            &["cat", "/host/etc/cni/net.d/10-calico.conflist"],
+        ],
+    ),
+    text(
+        "cni_files",
+        &[&["ls", "-1", "/etc/cni/net.d"], &["ls", "-1", "/host/etc/cni/net.d"]],
+    ),
 ];
 
 pub(crate) fn by_name(name: &str) -> Option<&'static Fact> {

@@ -2,6 +2,7 @@
 
 mod bird;
 mod calico;
+mod cgroup;
 mod kube;
 mod measure;
 mod node;

@@ -2,7 +2,10 @@
 
 mod bgp;
 mod dataplane;
+mod enforcement;
+mod ipam;
 mod objects;
+mod policies;
 mod policy;
 
 use super::kube;
@@ -86,6 +89,8 @@ impl CustomType for Cluster {
 
 pub(crate) fn register_types(engine: &mut Engine) {
     engine.build_type::<Cluster>();
+    engine.build_type::<policies::Policies>();
+    ipam::register_types(engine);
 }
 
 /// The files' functions as one module.
@@ -95,6 +100,7 @@ pub(super) fn module() -> Module {
     combine_with_exported_module!(&mut module, "dataplane", dataplane::dataplane);
     combine_with_exported_module!(&mut module, "bgp", bgp::bgp);
     combine_with_exported_module!(&mut module, "policy", policy::policy);
+    combine_with_exported_module!(&mut module, "ipam", ipam::ipam);
     module
 }
 
