@@ -6,11 +6,8 @@ pub mod ipset_save;
 pub mod iptables_list;
 pub mod iptables_save;
 pub mod nft_ruleset;
-mod run;
 
 use crate::registry::{Parser, to_json};
-
-pub use run::Run;
 
 pub(crate) const PARSERS: &[Parser] = &[
     Parser {
