@@ -1,6 +1,7 @@
 //! Lines and words: what every text parser here is made of.
 
 use crate::ParseError;
+use crate::error::quote;
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
 use std::str::{FromStr, SplitWhitespace};
@@ -90,10 +91,7 @@ impl<'a> Iterator for Words<'a> {
 }
 
 fn shortened(word: &str) -> String {
-    word.chars()
-        .take(40)
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect()
+    quote(word, 40)
 }
 
 /// The lines that hold something, without line ends (`\r\n` too) and blanks at the end.
