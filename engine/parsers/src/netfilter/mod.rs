@@ -5,6 +5,7 @@ pub mod ipset_list;
 pub mod ipset_save;
 pub mod iptables_list;
 pub mod iptables_save;
+pub mod ipvsadm;
 pub mod nft_ruleset;
 
 use crate::registry::{Example, Parser, to_json};
@@ -42,6 +43,13 @@ num   pkts bytes target     prot opt in     out     source               destina
             holds: r#"got.chains[0].policy == "ACCEPT" && got.chains[0].rules[0].counter.packets > 0"#,
         },
         parse: |text| to_json(iptables_list::parse(text)),
+    },
+    Parser {
+        name: "ipvsadm",
+        command: "ipvsadm -Ln",
+        versions: &["1.31", "1.31 -Sn"],
+        returns: "services with protocol, address, port, scheduler, persistence in seconds and their servers",
+        parse: |text| to_json(ipvsadm::parse(text)),
     },
     Parser {
         name: "conntrack_list",
