@@ -1,6 +1,9 @@
-use super::{Counter, Fragment, Rule};
+//! Rules as scripts see them, with what stands behind the columns taken apart.
+
+use super::{Counter, Fragment, Rule, Rules};
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
+use std::fmt;
 
 /// A value of the packet header that a rule asks for, or asks not to be: `cali+`, `!cali+`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +24,7 @@ const GOTO: &str = "[goto]";
 impl<'a> Rule<'a> {
     /// Whether the target does not return to this chain.
     pub fn goto(&self) -> bool {
-        self.options.starts_with(GOTO)
+        self.options().starts_with(GOTO)
     }
 
     pub fn comments(&self) -> Vec<&'a str> {
@@ -45,7 +48,7 @@ impl<'a> Rule<'a> {
                 Some(before) => before.to_mut().extend([" ", part]),
             }
         };
-        let mut rest = self.options.strip_prefix(GOTO).unwrap_or(self.options);
+        let mut rest = self.options().strip_prefix(GOTO).unwrap_or(self.options());
         while let Some((before, after)) = rest.split_once("/* ") {
             let Some((comment, after)) = after.split_once(" */") else {
                 break;
@@ -59,8 +62,7 @@ impl<'a> Rule<'a> {
     }
 }
 
-/// What scripts see.
-#[derive(Serialize)]
+#[derive(Debug, PartialEq, Serialize)]
 struct View<'a> {
     number: Option<u32>,
     counter: Option<Counter>,
@@ -76,37 +78,47 @@ struct View<'a> {
     details: Option<Cow<'a, str>>,
 }
 
-impl Serialize for Rule<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (comments, details) = self.parts();
-        let Rule {
-            number,
-            counter,
-            target,
-            protocol,
-            fragment,
-            in_interface,
-            out_interface,
-            source,
-            destination,
-            ..
-        } = *self;
-        let goto = self.goto();
+impl<'a> From<Rule<'a>> for View<'a> {
+    fn from(rule: Rule<'a>) -> Self {
+        let (comments, details) = rule.parts();
         View {
-            number,
-            counter,
-            target,
-            goto,
-            protocol,
-            fragment,
-            in_interface,
-            out_interface,
-            source,
-            destination,
+            number: rule.number(),
+            counter: rule.counter(),
+            target: rule.target(),
+            goto: rule.goto(),
+            protocol: rule.protocol(),
+            fragment: rule.fragment(),
+            in_interface: rule.in_interface(),
+            out_interface: rule.out_interface(),
+            source: rule.source(),
+            destination: rule.destination(),
             comments,
             details,
         }
-        .serialize(serializer)
+    }
+}
+
+impl Serialize for Rule<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        View::from(*self).serialize(serializer)
+    }
+}
+
+impl fmt::Debug for Rule<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        View::from(*self).fmt(f)
+    }
+}
+
+impl PartialEq for Rule<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        View::from(*self) == View::from(*other)
+    }
+}
+
+impl Serialize for Rules<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
     }
 }
 

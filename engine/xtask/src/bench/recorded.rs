@@ -2,6 +2,7 @@
 //!
 //! Numbers are medians of runs that take turns, so that a busy machine is busy for all of them.
 
+use super::{Args, table::Row};
 use crate::sh;
 use nix::sys::{
     resource::{UsageWho, getrusage},
@@ -15,19 +16,6 @@ use std::{
     time::Instant,
 };
 use xtask::{Result, root};
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct Args {
-    /// The case under tests/recordings, as `runbook/case`; without it the first one that expects a cause.
-    #[arg(long)]
-    case: Option<String>,
-    /// How often each program runs.
-    #[arg(long, default_value_t = 15)]
-    runs: usize,
-    /// A binary that is built already, of another version for instance; without it a release build is made.
-    #[arg(long)]
-    binary: Option<PathBuf>,
-}
 
 /// The limits of a recorded run.
 const LIMIT_MS: f64 = 100.0;
@@ -52,7 +40,8 @@ struct Subject {
     taken: Vec<Taken>,
 }
 
-pub(crate) fn run(args: &Args) -> Result<bool> {
+/// Prints what was measured, with the spread, and hands back the two goals.
+pub(super) fn rows(args: &Args) -> Result<Vec<Row>> {
     let case = choose(args.case.as_deref())?;
     let binary = match &args.binary {
         Some(path) => path.clone(),
@@ -179,8 +168,8 @@ pub(crate) fn measure(argv: &[String]) -> Result<bool> {
     Ok(status.success())
 }
 
-/// Prints the table and the ratios. False: over a limit.
-fn report(subjects: &[Subject]) -> bool {
+/// Prints the table and the ratios.
+fn report(subjects: &[Subject]) -> Vec<Row> {
     println!(
         "{:<18} {:>10} {:>24} {:>10} {:>10}",
         "", "wall ms", "min / max", "cpu ms", "peak MB"
@@ -195,14 +184,10 @@ fn report(subjects: &[Subject]) -> bool {
         );
     }
     let Some((ours, others)) = subjects.split_first() else {
-        return false;
+        return vec![];
     };
     let (wall, cpu, peak) = medians(ours);
-    println!(
-        "\nlimit: {:.0}% of {LIMIT_MS} ms, {:.0}% of {LIMIT_MB} MB",
-        100.0 * cpu / LIMIT_MS,
-        100.0 * peak / LIMIT_MB
-    );
+    println!();
     for other in others {
         let (their_wall, _, their_peak) = medians(other);
         println!(
@@ -212,11 +197,10 @@ fn report(subjects: &[Subject]) -> bool {
             peak / their_peak
         );
     }
-    let fits = cpu <= LIMIT_MS && peak <= LIMIT_MB;
-    if !fits {
-        println!("over the limit");
-    }
-    fits
+    vec![
+        Row::limit("a recorded run: processor time", "s", cpu / 1e3, LIMIT_MS / 1e3),
+        Row::limit("a recorded run: peak memory", "MB", peak, LIMIT_MB),
+    ]
 }
 
 fn medians(subject: &Subject) -> (f64, f64, f64) {
