@@ -34,6 +34,9 @@ enum Task {
         #[arg(default_value = "")]
         filter: String,
     },
+    /// A live cluster on this machine: Kubernetes and Calico on network namespaces.
+    #[command(subcommand)]
+    Lab(runbook_lab::Command),
     /// Writes the generated documents.
     Docs {
         /// Only says which are stale.
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         Task::Check => check::run(),
         Task::Test { yes } => test::run(yes),
         Task::Matrix { filter } => run_matrix(&filter),
+        Task::Lab(command) => runbook_lab::run(&command),
         Task::Docs { check: true } => check::documents(),
         Task::Docs { check: false } => write_documents(),
         Task::Bench(args) => bench::run(&args),
