@@ -2,11 +2,15 @@
 
 use crate::{Result, state};
 use http::{Method, Request};
+use k8s_openapi::api::core::v1::Pod;
 use kube::{
     Client, Config,
+    api::AttachParams,
     config::{KubeConfigOptions, Kubeconfig},
 };
 use serde_json::Value;
+use std::time::Duration;
+use tokio::io::AsyncReadExt;
 
 pub struct Api {
     runtime: tokio::runtime::Runtime,
@@ -42,7 +46,7 @@ impl Api {
             .header("content-type", kind)
             .body(body)?;
         let answer = self.runtime.block_on(async {
-            let limit = std::time::Duration::from_secs(15);
+            let limit = Duration::from_secs(15);
             tokio::time::timeout(limit, self.client.request_text(request)).await
         });
         let text = match answer {
@@ -78,6 +82,26 @@ impl Api {
             "application/merge-patch+json",
             serde_json::to_vec(patch)?,
         )
+    }
+
+    /// Runs a command in a pod; its exit code and what it wrote.
+    pub fn exec(&self, namespace: &str, pod: &str, argv: &[&str]) -> Result<(i32, Vec<u8>)> {
+        let pods: kube::Api<Pod> = kube::Api::namespaced(self.client.clone(), namespace);
+        let settings = AttachParams::default().stderr(false);
+        let run = async {
+            let mut process = pods.exec(pod, argv.iter().copied(), &settings).await?;
+            let status = process.take_status().ok_or("no status")?;
+            let mut out = vec![];
+            process.stdout().ok_or("no output")?.read_to_end(&mut out).await?;
+            let status = status.await.ok_or("the stream ended without a status")?;
+            let causes = status.details.and_then(|d| d.causes).unwrap_or_default();
+            let code = causes.iter().find(|c| c.reason.as_deref() == Some("ExitCode"));
+            let code = code.and_then(|c| c.message.as_deref()?.parse().ok());
+            let success = status.status.as_deref() == Some("Success");
+            Ok::<_, crate::Error>((code.unwrap_or(if success { 0 } else { -1 }), out))
+        };
+        self.runtime
+            .block_on(async { tokio::time::timeout(Duration::from_secs(30), run).await })?
     }
 
     /// Takes an object away; it need not be there.

@@ -2,11 +2,13 @@
 //! real CNI plugin, faults are made as they happen in life.
 
 mod api;
+mod check;
 mod cluster;
 mod control;
 mod faults;
 mod lab;
 mod machine;
+mod matrix;
 mod network;
 mod nodes;
 mod pki;
@@ -36,6 +38,16 @@ pub enum Command {
     Fault { name: Option<String> },
     /// Takes a fault back, by default the one made last, and waits until the lab is well.
     Heal { name: Option<String> },
+    /// Each fault, its runbook live over exec and over ssh, and a replay of what was recorded.
+    Matrix {
+        /// Only faults whose name or runbook holds this.
+        #[arg(default_value = "")]
+        filter: String,
+    },
+    /// Streams, rights, and that nothing is left: on a lab of its own that goes again.
+    Check,
+    /// Makes a fault, records its runbook live, and writes the case to a folder.
+    Record { fault: String, folder: std::path::PathBuf },
     /// A shell on a machine: a node, `control`, `outside`; or one command there.
     Shell {
         machine: String,
@@ -67,9 +79,35 @@ pub fn run(command: &Command) -> Result<bool> {
             Ok(true)
         }
         Command::Heal { name } => heal(name.clone()),
+        Command::Matrix { filter } => matrix::run(&Lab::up()?, filter),
+        Command::Check => check_all(),
+        Command::Record { fault, folder } => matrix::record(&Lab::up()?, faults::find(fault)?, folder),
         Command::Shell { machine, argv } => shell(machine, argv).map(|s| s.success()),
         Command::Down => down().map(|()| true),
     }
+}
+
+fn check_all() -> Result<bool> {
+    let clean = check::clean_after_kill();
+    let before = check::traces()?;
+    let works = check::run(&Lab::up()?);
+    Ok(check::clean_after(&before) && clean && works)
+}
+
+/// What `cargo xtask test` runs: each part with whether it was as it should be.
+pub fn test() -> Result<Vec<(&'static str, bool)>> {
+    let clean = check::clean_after_kill();
+    let before = check::traces()?;
+    let lab = Lab::up()?;
+    let live = matrix::run(&lab, "");
+    let works = check::run(&lab);
+    drop(lab);
+    let gone = check::clean_after(&before);
+    Ok(vec![
+        ("lab: live matrix", live?),
+        ("lab: streams and rights", works),
+        ("lab: nothing is left", clean && gone),
+    ])
 }
 
 /// Without a name, the fault that was made last by hand.

@@ -24,6 +24,10 @@ impl Machine {
         let mut files = Map::new();
         files.insert("/etc/hostname".into(), format!("{name}\n").into());
         files.insert("/etc/hosts".into(), hosts.into());
+        // What the login shell of this machine does is nothing to the nodes.
+        for name in ["bashrc", "profile", "bash_profile"] {
+            files.insert(format!("/root/.{name}"), "".into());
+        }
         files.insert("/etc/resolv.conf".into(), "nameserver 203.0.113.10\n".into());
         Machine {
             name: name.into(),

@@ -110,7 +110,7 @@ impl Lab {
         let mut table =
             format!("table inet site {{ chain {hook} {{ type filter hook {hook} priority {priority}; policy accept;\n");
         rules.iter().for_each(|rule| table += &format!("{rule}\n"));
-        table += "}}";
+        table += "}\n}\n";
         sh::output(machine::enter(node, "nft")?.arg(&table)).map(drop)
     }
 

@@ -53,8 +53,13 @@ func (p *Pod) latest() *v1.Pod {
 func (p *Pod) update(object *v1.Pod) {
 	p.mutex.Lock()
 	p.object = object
+	_, ready := p.told(object.Spec.Containers)
 	p.mutex.Unlock()
 	signal(p.updated)
+	// While a node was away the controllers called its pods not ready.
+	if ready != slices.ContainsFunc(object.Status.Conditions, isReady) {
+		p.notify()
+	}
 }
 
 // notify says that something changed that the status should tell.
@@ -257,14 +262,8 @@ func (p *Pod) describe(status *v1.PodStatus, object *v1.Pod) {
 		now := meta.Now()
 		status.StartTime = &now
 	}
-	told := func(names []v1.Container) (all []v1.ContainerStatus) {
-		for _, container := range names {
-			all = append(all, p.containers[container.Name].status(container))
-		}
-		return all
-	}
-	status.InitContainerStatuses = told(object.Spec.InitContainers)
-	status.ContainerStatuses = told(object.Spec.Containers)
+	status.InitContainerStatuses, _ = p.told(object.Spec.InitContainers)
+	status.ContainerStatuses, _ = p.told(object.Spec.Containers)
 	status.EphemeralContainerStatuses = nil
 	for _, e := range object.Spec.EphemeralContainers {
 		if c := p.containers[e.Name]; c != nil {
@@ -272,9 +271,9 @@ func (p *Pod) describe(status *v1.PodStatus, object *v1.Pod) {
 		}
 	}
 	initialized := !slices.ContainsFunc(status.InitContainerStatuses, func(s v1.ContainerStatus) bool { return !s.Ready })
-	running, ready, ended := 0, true, 0
+	_, ready := p.told(object.Spec.Containers)
+	running, ended := 0, 0
 	for _, s := range status.ContainerStatuses {
-		ready = ready && s.Ready
 		if s.State.Running != nil {
 			running++
 		}
@@ -297,6 +296,20 @@ func (p *Pod) describe(status *v1.PodStatus, object *v1.Pod) {
 	setCondition(status, v1.PodInitialized, initialized)
 	setCondition(status, v1.ContainersReady, ready)
 	setCondition(status, v1.PodReady, ready)
+}
+
+// told is what the pod's containers are, and whether all are ready.
+func (p *Pod) told(specs []v1.Container) (all []v1.ContainerStatus, ready bool) {
+	ready = true
+	for _, spec := range specs {
+		status := p.containers[spec.Name].status(spec)
+		all, ready = append(all, status), ready && status.Ready
+	}
+	return all, ready
+}
+
+func isReady(condition v1.PodCondition) bool {
+	return condition.Type == v1.PodReady && condition.Status == v1.ConditionTrue
 }
 
 func setCondition(status *v1.PodStatus, kind v1.PodConditionType, holds bool) {

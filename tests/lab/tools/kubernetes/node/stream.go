@@ -16,7 +16,6 @@ import (
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	protocols "k8s.io/apimachinery/pkg/util/remotecommand"
-	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/tools/remotecommand"
 	certificates "k8s.io/client-go/util/cert"
 	cri "k8s.io/cri-api/pkg/apis"
@@ -25,6 +24,8 @@ import (
 	"k8s.io/klog/v2"
 	"k8s.io/kubelet/pkg/cri/streaming/portforward"
 	streaming "k8s.io/kubelet/pkg/cri/streaming/remotecommand"
+	"k8s.io/kubernetes/pkg/api/legacyscheme"
+	_ "k8s.io/kubernetes/pkg/apis/core/install" // what log options are read by
 	utilexec "k8s.io/utils/exec"
 )
 
@@ -98,7 +99,7 @@ func serveAttach(c *Container, w http.ResponseWriter, r *http.Request) {
 
 func serveLogs(c *Container, w http.ResponseWriter, r *http.Request) {
 	var options v1.PodLogOptions
-	if err := scheme.ParameterCodec.DecodeParameters(r.URL.Query(), v1.SchemeGroupVersion, &options); err != nil {
+	if err := legacyscheme.ParameterCodec.DecodeParameters(r.URL.Query(), v1.SchemeGroupVersion, &options); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
