@@ -28,7 +28,11 @@ const CHECKS: [Check; 4] = [
 
 /// Runs all on a lab that is up.
 pub fn run(lab: &Lab) -> bool {
-    let failed = CHECKS.iter().filter(|(name, check)| !tell(name, check(lab))).count();
+    let failed = CHECKS
+        .iter()
+        .chain(&crate::access::CHECKS)
+        .filter(|(name, check)| !tell(name, check(lab)))
+        .count();
     failed == 0
 }
 

@@ -1,6 +1,7 @@
 //! The lab: Kubernetes and Calico for real, on this machine alone. Nodes are boxes of namespaces, pods are made by the
 //! real CNI plugin, faults are made as they happen in life.
 
+mod access;
 mod api;
 mod check;
 mod cluster;
@@ -13,6 +14,7 @@ mod network;
 mod nodes;
 mod pki;
 mod plan;
+mod proxy;
 mod rbac;
 mod sh;
 mod state;

@@ -54,7 +54,3 @@ pub const SERVICES: &str = "10.96.0.0/16";
 pub const DNS: &str = "10.96.0.10";
 pub const TUNNEL_POOL: &str = "10.80.0.0/16";
 pub const PLAIN_POOL: &str = "10.81.0.0/16";
-
-pub fn node(name: &str) -> Option<&'static Node> {
-    NODES.iter().find(|n| n.name == name)
-}

@@ -86,7 +86,13 @@ pub const ALL: &[Fault] = &[
             )
             .map(drop)
         },
-        bites: |l| Ok(l.in_calico("birch", "true").is_err()),
+        bites: |l| {
+            // Killed once, it cannot start again.
+            let pods = l.api.list("/api/v1/namespaces/kube-system/pods?fieldSelector=spec.nodeName=birch&labelSelector=k8s-app=calico-node")?;
+            Ok(pods
+                .iter()
+                .any(|p| p["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"] == 1))
+        },
         heal: |l| {
             let mut binding = crate::rbac::binding("ClusterRoleBinding", "calico-node", "calico-node", "");
             binding["subjects"] =
