@@ -90,6 +90,9 @@ pub fn run(command: &Command) -> Result<bool> {
 }
 
 fn check_all() -> Result<bool> {
+    lab::can_run()?;
+    // Not in the time of the first check.
+    tools::provide()?;
     let clean = check::clean_after_kill();
     let before = check::traces()?;
     let works = check::run(&Lab::up()?);
@@ -98,6 +101,9 @@ fn check_all() -> Result<bool> {
 
 /// What `cargo xtask test` runs: each part with whether it was as it should be.
 pub fn test() -> Result<Vec<(&'static str, bool)>> {
+    lab::can_run()?;
+    // Not in the time of the first check.
+    tools::provide()?;
     let clean = check::clean_after_kill();
     let before = check::traces()?;
     let lab = Lab::up()?;

@@ -116,7 +116,7 @@ fn live(fault: &Fault, args: &[String], transport: &str, recording: &Path) -> Re
     let mut replay = runbook(&["run", fault.runbook]);
     replay.args(args).args(["--allow", "probe", "--world"]).arg(recording);
     let replayed = result_of(&mut replay)?;
-    let mut wrong = judge(fault, &result);
+    let mut wrong = judge(fault, transport, &result);
     if said(&result) != said(&replayed) {
         wrong.push(format!(
             "the replay says {:?}, the live run {:?}",
@@ -150,12 +150,16 @@ fn live_flags(transport: &str) -> Vec<String> {
     .to_vec()
 }
 
-fn judge(fault: &Fault, result: &Value) -> Vec<String> {
+fn judge(fault: &Fault, transport: &str, result: &Value) -> Vec<String> {
     let mut wrong = vec![];
     let code = text(&result["causes"][0]["code"]);
     if fault.first.is_empty() {
         if result["verdict"] != "healthy" {
             wrong.push(format!("a healthy cluster is called {}", text(&result["verdict"])));
+        }
+    } else if fault.blind.contains(&transport) {
+        if result["verdict"] == "healthy" {
+            wrong.push("what cannot be seen is called healthy".into());
         }
     } else if !fault.first.contains(&code.as_str()) {
         wrong.push(format!("expected {}, said `{code}`", fault.first.join(" or ")));

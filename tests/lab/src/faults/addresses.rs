@@ -72,6 +72,7 @@ pub const ALL: &[Fault] = &[
         args: "--pod store/batch-16",
         first: &["IPAM-POOL-EXHAUSTED"],
         also: &["POOL-NEAR-EXHAUSTION"],
+        blind: &[],
         inject: |l| {
             batch_pool(l, 30)?;
             batch(l, 0..16)?;
@@ -93,6 +94,7 @@ pub const ALL: &[Fault] = &[
         args: "--pod store/batch-8",
         first: &["IPAM-LEAK", "IPAM-POOL-EXHAUSTED"],
         also: &["IPAM-LEAK", "IPAM-POOL-EXHAUSTED", "IPAM-HANDLE-LEAK"],
+        blind: &[],
         inject: |l| {
             batch_pool(l, 30)?;
             leak("ADD", 8, "batch")?;
@@ -116,6 +118,7 @@ pub const ALL: &[Fault] = &[
         args: "--pod store/batch-2",
         first: &["IPAM-STRICT-NO-BLOCK"],
         also: &[],
+        blind: &[],
         inject: |l| {
             l.calicoctl(&["ipam", "configure", "--strictaffinity=true"], "")?;
             batch_pool(l, 29)?;
@@ -138,6 +141,7 @@ pub const ALL: &[Fault] = &[
         args: "",
         first: &["IPAM-LEAK"],
         also: &["IPAM-HANDLE-LEAK"],
+        blind: &[],
         inject: |_| leak("ADD", 4, "tunnel"),
         bites: |_| Ok(true),
         heal: |_| leak("DEL", 4, "tunnel"),
@@ -149,6 +153,7 @@ pub const ALL: &[Fault] = &[
         args: "--pod {stock}",
         first: &["IPAM-POOL-DISABLED"],
         also: &["IPAM-NO-POOL-FOR-NODE", "CNI-CONFIG"],
+        blind: &[],
         inject: |l| {
             l.calico_patch("ippool", "plain", json!({"disabled": true}))?;
             l.spawn("stock", "alder", "plain")
@@ -166,6 +171,7 @@ pub const ALL: &[Fault] = &[
         args: "--pod {stock}",
         first: &["IPAM-NO-POOL-FOR-NODE"],
         also: &[],
+        blind: &[],
         inject: |l| {
             selector(l, "topology.kubernetes.io/zone == 'hall-1'")?;
             let mut pod = cluster::pod("store", "stock", "cedar", "tunnel");
@@ -185,6 +191,7 @@ pub const ALL: &[Fault] = &[
         args: "",
         first: &["CIDR-OVERLAP-NODE"],
         also: &[],
+        blind: &[],
         inject: |l| l.apply(cluster::pool("wide", "198.18.8.0/24", "Always", 26)),
         bites: |_| Ok(true),
         heal: |l| l.calico_delete("ippool", &["wide"]),
@@ -196,6 +203,7 @@ pub const ALL: &[Fault] = &[
         args: "--ip {ip:orders}",
         first: &["DUP-POD-POD"],
         also: &["IP-NOT-ALLOCATED", "ROUTE-CONFLICT"],
+        blind: &[],
         inject: |l| {
             machine::script(
                 "cedar",
@@ -219,6 +227,7 @@ pub const ALL: &[Fault] = &[
         args: "--src {web} --dst {media}",
         first: &["QOS-LIMIT"],
         also: &["QUEUEING"],
+        blind: &[],
         inject: |l| {
             let mut pod = cluster::pod("store", "media", "birch", "tunnel");
             pod["metadata"]["annotations"]["kubernetes.io/ingress-bandwidth"] = "5M".into();

@@ -16,6 +16,9 @@ fn mesh(lab: &Lab, on: bool) -> Result<()> {
     )
 }
 
+/// A login on the node finds no `birdcl`: it is in the container.
+const NO_BIRDCL: &[&str] = &["ssh"];
+
 pub const ALL: &[Fault] = &[
     Fault {
         name: "bgp-as-mismatch",
@@ -24,6 +27,7 @@ pub const ALL: &[Fault] = &[
         args: "--node alder",
         first: &["BGP-AS-MISMATCH"],
         also: &["BGP-DOWN", "REMOTE-ROUTE-MISSING"],
+        blind: NO_BIRDCL,
         inject: |l| {
             mesh(l, false)?;
             for from in &NODES {
@@ -60,6 +64,7 @@ pub const ALL: &[Fault] = &[
         args: "--node alder",
         first: &["BGP-NO-PEERS"],
         also: &["BGP-DOWN", "BGP-PEER-NOT-CONFIGURED", "REMOTE-ROUTE-MISSING"],
+        blind: &[],
         inject: |l| mesh(l, false),
         bites: plain_lost,
         heal: |l| mesh(l, true),
@@ -71,6 +76,7 @@ pub const ALL: &[Fault] = &[
         args: "--node alder --from birch",
         first: &["EXPORT-DISABLED-POOL"],
         also: &["ROUTE-NOT-EXPORTED", "REMOTE-ROUTE-MISSING"],
+        blind: &[],
         inject: |l| l.calico_patch("ippool", "plain", json!({"disableBGPExport": true})),
         bites: plain_lost,
         heal: |l| l.calico_patch("ippool", "plain", json!({"disableBGPExport": false})),
@@ -82,6 +88,7 @@ pub const ALL: &[Fault] = &[
         args: "--node alder",
         first: &["BGP-TCP-BLOCKED"],
         also: &["BGP-DOWN", "HOST-FIREWALL", "REMOTE-ROUTE-MISSING"],
+        blind: NO_BIRDCL,
         inject: |l| {
             l.firewall(
                 "birch",
@@ -103,6 +110,7 @@ pub const ALL: &[Fault] = &[
         args: "--node alder",
         first: &["BIRD-DOWN"],
         also: &["BGP-DOWN", "REMOTE-ROUTE-MISSING"],
+        blind: NO_BIRDCL,
         inject: |l| l.sv("birch", "down", "bird"),
         bites: plain_lost,
         heal: |l| l.sv("birch", "up", "bird"),
@@ -114,6 +122,7 @@ pub const ALL: &[Fault] = &[
         args: "--src {cart} --dst {orders}",
         first: &["BIRD-DOWN"],
         also: &["BGP-DOWN", "REMOTE-ROUTE-MISSING"],
+        blind: NO_BIRDCL,
         inject: |l| l.sv("birch", "down", "bird"),
         bites: plain_lost,
         heal: |l| l.sv("birch", "up", "bird"),

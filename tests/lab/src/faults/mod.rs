@@ -27,6 +27,8 @@ pub struct Fault {
     pub first: &'static [&'static str],
     /// What else may be called proven.
     pub also: &'static [&'static str],
+    /// Transports that cannot show the cause: an open answer is the right one there.
+    pub blind: &'static [&'static str],
     pub inject: fn(&Lab) -> Result<()>,
     pub bites: fn(&Lab) -> Result<bool>,
     pub heal: fn(&Lab) -> Result<()>,

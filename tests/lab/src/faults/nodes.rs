@@ -15,6 +15,7 @@ pub const ALL: &[Fault] = &[
         args: "--src {cart} --dst {reports}",
         first: &["FELIX-DOWN"],
         also: &["FELIX-NOT-READY", "DENY-UNKNOWN-INTERFACE", "FELIX-STALE"],
+        blind: &[],
         inject: |l| {
             l.sv("birch", "down", "felix")?;
             l.spawn("reports", "birch", "tunnel")
@@ -32,6 +33,7 @@ pub const ALL: &[Fault] = &[
         args: "--src {cart} --dst {orders} --port 8080/tcp --policy store/deny-orders",
         first: &["FELIX-DOWN", "FELIX-STALE"],
         also: &["FELIX-NOT-READY", "FELIX-DOWN", "FELIX-STALE"],
+        blind: &[],
         inject: |l| {
             l.sv("birch", "down", "felix")?;
             l.apply(json!({
@@ -54,6 +56,7 @@ pub const ALL: &[Fault] = &[
         args: "--src {cart} --dst {orders} --port 8080/tcp --policy store/lock-orders",
         first: &["API-UNREACHABLE"],
         also: &["FELIX-STALE", "FELIX-NOT-READY"],
+        blind: &[],
         inject: |l| {
             let rule = format!("ip daddr {CONTROL_ADDRESS} tcp dport 6443 counter reject with tcp reset");
             l.firewall("birch", "output", &[&rule])?;
@@ -77,6 +80,7 @@ pub const ALL: &[Fault] = &[
         args: "",
         first: &["RBAC-MISSING"],
         also: &["FELIX-DOWN", "FELIX-NOT-READY", "CNI-AUTH"],
+        blind: &[],
         inject: |l| {
             l.api
                 .delete("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/calico-node")?;
@@ -107,6 +111,7 @@ pub const ALL: &[Fault] = &[
         args: "",
         first: &["KUBE-CONTROLLERS-DOWN"],
         also: &["IPAM-GC-OFF"],
+        blind: &[],
         inject: |l| l.api.merge(CONTROLLERS, &json!({"spec": {"replicas": 0}})).map(drop),
         bites: |l| Ok(l.api.get(CONTROLLERS)?["status"]["availableReplicas"].is_null()),
         heal: |l| l.api.merge(CONTROLLERS, &json!({"spec": {"replicas": 1}})).map(drop),
@@ -118,6 +123,7 @@ pub const ALL: &[Fault] = &[
         args: "--src {stock}",
         first: &["CNI-AUTH"],
         also: &[],
+        blind: &[],
         inject: |l| {
             l.on(
                 "alder",
@@ -145,6 +151,7 @@ pub const ALL: &[Fault] = &[
         args: "--src {stock}",
         first: &["CNI-DATASTORE-LOCKED"],
         also: &[],
+        blind: &[],
         inject: |l| {
             l.calicoctl(&["datastore", "migrate", "lock"], "")?;
             l.spawn("stock", "alder", "plain")
@@ -162,6 +169,7 @@ pub const ALL: &[Fault] = &[
         args: "--src {web} --service store/catalog:80",
         first: &["SVC-NO-ENDPOINTS"],
         also: &[],
+        blind: &[],
         inject: |l| {
             l.api
                 .merge(CATALOG, &json!({"spec": {"selector": {"app": "catalog-v2"}}}))
@@ -181,6 +189,7 @@ pub const ALL: &[Fault] = &[
         args: "--src {web} --service store/catalog:80",
         first: &["SVC-WRONG-TARGET-PORT"],
         also: &["DENY-END-OF-TIER"],
+        blind: &[],
         inject: |l| {
             l.api
                 .merge(

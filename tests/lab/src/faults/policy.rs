@@ -25,6 +25,7 @@ pub const ALL: &[Fault] = &[
         args: "--src {web} --dst {kube-dns} --port 53/udp",
         first: &["DENY-DNS"],
         also: &["DENY-END-OF-TIER"],
+        blind: &[],
         inject: |l| {
             kubernetes(
                 l,
@@ -51,6 +52,7 @@ pub const ALL: &[Fault] = &[
         args: "--src {cart} --dst {ledger} --port 8080/tcp",
         first: &["DENY-NAMED-PORT", "DENY-END-OF-TIER"],
         also: &["DENY-NAMED-PORT", "DENY-END-OF-TIER"],
+        blind: &[],
         inject: |l| {
             kubernetes(
                 l,
@@ -71,6 +73,7 @@ pub const ALL: &[Fault] = &[
         args: "--src {cart} --dst {orders} --port 8080/tcp",
         first: &["DENY-EXPLICIT"],
         also: &[],
+        blind: &[],
         inject: |l| {
             let name = |name: &str| json!({"name": name, "namespace": "store"});
             let allow = json!([{"action": "Allow", "protocol": "TCP", "destination": {"ports": [8080]}}]);
@@ -89,6 +92,7 @@ pub const ALL: &[Fault] = &[
         args: "--src {cart} --dst {ledger} --port 8080/tcp",
         first: &["DENY-SELECTOR-TYPO", "DENY-END-OF-TIER"],
         also: &["DENY-SELECTOR-TYPO", "DENY-END-OF-TIER"],
+        blind: &[],
         inject: |l| {
             l.calico_apply("NetworkPolicy", json!({"name": "ledger-ingress", "namespace": "store"}), json!({
             "selector": "app == 'ledger'", "types": ["Ingress"],
@@ -105,6 +109,7 @@ pub const ALL: &[Fault] = &[
         args: "--src {cart} --dst {orders} --port 8080/tcp",
         first: &["DENY-EXPLICIT"],
         also: &[],
+        blind: &[],
         inject: |l| {
             kubernetes(
                 l,
@@ -128,6 +133,7 @@ pub const ALL: &[Fault] = &[
         args: "--src {cart} --dst {orders} --port 8080/tcp --policy store/lock-orders",
         first: &["POL-SELECTOR-MISS"],
         also: &[],
+        blind: &[],
         inject: |l| {
             kubernetes(
                 l,
@@ -145,6 +151,7 @@ pub const ALL: &[Fault] = &[
         args: "--src 198.18.8.11 --dst 198.18.8.12 --port 10256/tcp",
         first: &["DENY-HOST-ENDPOINT"],
         also: &["DENY-END-OF-TIER", "DENY-EXPLICIT"],
+        blind: &[],
         inject: |l| {
             l.calico_apply(
                 "HostEndpoint",

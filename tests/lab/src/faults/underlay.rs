@@ -26,6 +26,7 @@ pub const ALL: &[Fault] = &[
         args: "--src {web} --dst {catalog}",
         first: &[],
         also: &[],
+        blind: &[],
         inject: |_| Ok(()),
         bites: |_| Ok(true),
         heal: |_| Ok(()),
@@ -37,6 +38,7 @@ pub const ALL: &[Fault] = &[
         args: "--src {web} --dst {catalog}",
         first: &["UNDERLAY-BLOCKS-VXLAN"],
         also: &["HOST-FIREWALL"],
+        blind: &[],
         inject: |l| l.firewall("birch", "input", &["udp dport 4789 counter drop"]),
         bites: web_to_catalog_lost,
         heal: |l| l.no_firewall("birch"),
@@ -48,6 +50,7 @@ pub const ALL: &[Fault] = &[
         args: "--src {web} --dst {catalog}",
         first: &["HOST-FIREWALL"],
         also: &[],
+        blind: &[],
         inject: |l| l.firewall("birch", "forward", &[&format!("ip daddr {TUNNEL_POOL} counter drop")]),
         bites: web_to_catalog_lost,
         heal: |l| l.no_firewall("birch"),
@@ -59,6 +62,7 @@ pub const ALL: &[Fault] = &[
         args: "--src {web} --dst {catalog}",
         first: &["NODE-UNREACHABLE"],
         also: &["BGP-DOWN", "BGP-HOLD-EXPIRED", "BGP-PEER-NODE-DOWN"],
+        blind: &[],
         inject: |_| within(SWITCH, &format!("ip link set {} down", port("birch", "eth0"))).map(drop),
         bites: web_to_catalog_lost,
         heal: |_| within(SWITCH, &format!("ip link set {} up", port("birch", "eth0"))).map(drop),
@@ -70,6 +74,7 @@ pub const ALL: &[Fault] = &[
         args: "--src {cart} --dst {orders}",
         first: &["MTU-MISMATCH"],
         also: &[],
+        blind: &[],
         inject: |_| within(SWITCH, &format!("ip link set {} mtu 1400", port("birch", "eth0"))).map(drop),
         bites: |l| {
             Ok(
@@ -86,6 +91,7 @@ pub const ALL: &[Fault] = &[
         args: "--src {web} --dst {catalog}",
         first: &["RPF-DROP"],
         also: &[],
+        blind: &[],
         inject: |l| {
             l.on(
                 "alder",
@@ -114,6 +120,7 @@ pub const ALL: &[Fault] = &[
         args: "--src {web} --dst {catalog}",
         first: &["REMOTE-ROUTE-MISSING"],
         also: &["FELIX-DOWN", "FELIX-NOT-READY"],
+        blind: &[],
         inject: |l| l.on("alder", &format!("ip route del {}", l.block("birch", "tunnel")?)),
         bites: web_to_catalog_lost,
         heal: |l| l.sv("alder", "restart", "felix"),
@@ -125,6 +132,7 @@ pub const ALL: &[Fault] = &[
         args: "--src {web} --dst {catalog}",
         first: &["TUNNEL-DOWN", "FELIX-DOWN"],
         also: &["TUNNEL-DOWN", "FELIX-DOWN", "REMOTE-ROUTE-MISSING", "FELIX-NOT-READY"],
+        blind: &[],
         inject: |l| {
             l.sv("alder", "down", "felix")?;
             l.on("alder", "ip link set vxlan.calico down")
@@ -142,6 +150,7 @@ pub const ALL: &[Fault] = &[
         args: "--src {web} --dst {catalog}",
         first: &["SYSCTL-FORWARDING"],
         also: &[],
+        blind: &[],
         inject: |l| l.on("alder", "sysctl -qw net.ipv4.ip_forward=0"),
         bites: web_to_catalog_lost,
         heal: |l| {
@@ -156,6 +165,7 @@ pub const ALL: &[Fault] = &[
         args: "--src {web} --dst {catalog}",
         first: &["POD-ROUTE-WRONG"],
         also: &[],
+        blind: &[],
         inject: |l| l.in_pod("web", "ip route del default").map(drop),
         bites: web_to_catalog_lost,
         heal: |l| {
@@ -170,6 +180,7 @@ pub const ALL: &[Fault] = &[
         args: "--src {web} --dst {catalog}",
         first: &["VETH-DOWN"],
         also: &["LOCAL-ROUTE-MISSING", "VETH-MISSING"],
+        blind: &[],
         inject: |l| {
             let (node, link) = l.veth("web")?;
             l.on(&node, &format!("ip link set {link} down"))
@@ -188,6 +199,7 @@ pub const ALL: &[Fault] = &[
         args: "--pod {web} --target 203.0.113.10",
         first: &["NODE-NO-EGRESS"],
         also: &[],
+        blind: &[],
         inject: |l| l.on("alder", "ip route del default"),
         bites: outside_lost,
         heal: |l| l.on("alder", "ip route add default via 198.18.8.1"),
@@ -199,6 +211,7 @@ pub const ALL: &[Fault] = &[
         args: "--pod {web} --target 203.0.113.10",
         first: &["NAT-OUTGOING-OFF"],
         also: &[],
+        blind: &[],
         inject: |l| l.calico_patch("ippool", "tunnel", json!({"natOutgoing": false})),
         bites: outside_lost,
         heal: |l| l.calico_patch("ippool", "tunnel", json!({"natOutgoing": true})),
@@ -210,6 +223,7 @@ pub const ALL: &[Fault] = &[
         args: "--src {web} --dst {catalog}",
         first: &["PACKET-LOSS", "HOST-FIREWALL"],
         also: &["PACKET-LOSS", "HOST-FIREWALL"],
+        blind: &[],
         inject: |l| {
             l.firewall(
                 "birch",

@@ -108,9 +108,9 @@ func (k *Kubelet) beat(ctx context.Context) error {
 	ready, changed := k.readiness(), false
 	conditions := node.Status.Conditions[:0:0]
 	for _, condition := range node.Status.Conditions {
-		if condition.Type != v1.NodeReady {
+		if condition.Type == v1.NodeNetworkUnavailable {
 			conditions = append(conditions, condition)
-		} else if condition.Status == ready.Status {
+		} else if condition.Type == v1.NodeReady && condition.Status == ready.Status {
 			ready.LastTransitionTime = condition.LastTransitionTime
 			changed = time.Since(condition.LastHeartbeatTime.Time) < 10*time.Second
 		}
@@ -118,6 +118,11 @@ func (k *Kubelet) beat(ctx context.Context) error {
 	if !changed || node.Status.Capacity == nil {
 		amount := v1.ResourceList{
 			v1.ResourceCPU: resource.MustParse("8"), v1.ResourceMemory: resource.MustParse("16Gi"), v1.ResourcePods: resource.MustParse("110"),
+		}
+		for _, pressure := range []v1.NodeConditionType{v1.NodeMemoryPressure, v1.NodeDiskPressure, v1.NodePIDPressure} {
+			none := ready
+			none.Type, none.Status, none.Reason, none.Message = pressure, v1.ConditionFalse, "KubeletHasSufficient", ""
+			conditions = append(conditions, none)
 		}
 		node.Status.Conditions = append(conditions, ready)
 		node.Status.Capacity, node.Status.Allocatable = amount, amount

@@ -53,13 +53,8 @@ func (p *Pod) latest() *v1.Pod {
 func (p *Pod) update(object *v1.Pod) {
 	p.mutex.Lock()
 	p.object = object
-	_, ready := p.told(object.Spec.Containers)
 	p.mutex.Unlock()
 	signal(p.updated)
-	// While a node was away the controllers called its pods not ready.
-	if ready != slices.ContainsFunc(object.Status.Conditions, isReady) {
-		p.notify()
-	}
 }
 
 // notify says that something changed that the status should tell.
@@ -112,7 +107,8 @@ func (p *Pod) run() {
 	}
 }
 
-// follow writes the status whenever something changed.
+// follow writes the status whenever something changed, and now and then: while a node was away the controllers called
+// its pods not ready.
 func (p *Pod) follow() {
 	for {
 		p.tell()
@@ -120,6 +116,7 @@ func (p *Pod) follow() {
 		case <-p.ctx.Done():
 			return
 		case <-p.changed:
+		case <-time.After(10 * time.Second):
 		}
 	}
 }
@@ -263,7 +260,8 @@ func (p *Pod) describe(status *v1.PodStatus, object *v1.Pod) {
 		status.StartTime = &now
 	}
 	status.InitContainerStatuses, _ = p.told(object.Spec.InitContainers)
-	status.ContainerStatuses, _ = p.told(object.Spec.Containers)
+	var ready bool
+	status.ContainerStatuses, ready = p.told(object.Spec.Containers)
 	status.EphemeralContainerStatuses = nil
 	for _, e := range object.Spec.EphemeralContainers {
 		if c := p.containers[e.Name]; c != nil {
@@ -271,7 +269,6 @@ func (p *Pod) describe(status *v1.PodStatus, object *v1.Pod) {
 		}
 	}
 	initialized := !slices.ContainsFunc(status.InitContainerStatuses, func(s v1.ContainerStatus) bool { return !s.Ready })
-	_, ready := p.told(object.Spec.Containers)
 	running, ended := 0, 0
 	for _, s := range status.ContainerStatuses {
 		if s.State.Running != nil {
@@ -306,10 +303,6 @@ func (p *Pod) told(specs []v1.Container) (all []v1.ContainerStatus, ready bool) 
 		all, ready = append(all, status), ready && status.Ready
 	}
 	return all, ready
-}
-
-func isReady(condition v1.PodCondition) bool {
-	return condition.Type == v1.PodReady && condition.Status == v1.ConditionTrue
 }
 
 func setCondition(status *v1.PodStatus, kind v1.PodConditionType, holds bool) {
