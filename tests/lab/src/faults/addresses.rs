@@ -1,9 +1,17 @@
 //! Pools, blocks and addresses.
 
 use super::Fault;
-use crate::{Result, cluster, lab::Lab, machine, plan::NODES, sh};
+use crate::{
+    Result, cluster,
+    lab::Lab,
+    machine::{self, wait_until},
+    plan::NODES,
+    sh,
+};
 use serde_json::{Value, json};
+use std::time::Duration;
 
+const CONTROLLERS: &str = "/apis/apps/v1/namespaces/kube-system/deployments/calico-kube-controllers";
 const POOL: &str = "10.70.7.16/28";
 
 fn batch_pool(lab: &Lab, block: u8) -> Result<()> {
@@ -31,8 +39,12 @@ fn no_batch(lab: &Lab, numbers: std::ops::Range<usize>) -> Result<()> {
 
 /// Calls the IPAM plugin as the CNI plugin would: an address that belongs to a pod which is not there.
 fn ipam(node: &str, command: &str, pod: &str, pool: &str) -> Result<()> {
+    ipam_as(node, node, command, pod, pool)
+}
+
+fn ipam_as(name: &str, node: &str, command: &str, pod: &str, pool: &str) -> Result<()> {
     let config = json!({
-        "cniVersion": "0.3.1", "name": "k8s-pod-network", "type": "calico", "nodename": node, "datastore_type": "kubernetes",
+        "cniVersion": "0.3.1", "name": "k8s-pod-network", "type": "calico", "nodename": name, "datastore_type": "kubernetes",
         "kubernetes": {"kubeconfig": "/etc/cni/net.d/calico-kubeconfig"},
         "ipam": {"type": "calico-ipam", "ipv4_pools": [pool]},
     });
@@ -43,6 +55,7 @@ fn ipam(node: &str, command: &str, pod: &str, pool: &str) -> Result<()> {
     sh::output(machine::enter(node, "sh -ec")?.args([&script, "sh", &config.to_string()])).map(drop)
 }
 
+/// Addresses of pods that are gone, on one node after the other.
 fn leak(command: &str, count: usize, pool: &str) -> Result<()> {
     (0..count).try_for_each(|i| ipam(NODES[i % 3].name, command, &format!("gone-{i}"), pool))
 }
@@ -76,7 +89,7 @@ pub const ALL: &[Fault] = &[
         inject: |l| {
             batch_pool(l, 30)?;
             batch(l, 0..16)?;
-            machine::wait_until("16 addresses are taken", std::time::Duration::from_secs(60), || {
+            wait_until("16 addresses are taken", Duration::from_secs(60), || {
                 Ok(allocated(l, "10.70.7.")? == 16)
             })?;
             batch(l, 16..17)
@@ -99,7 +112,7 @@ pub const ALL: &[Fault] = &[
             batch_pool(l, 30)?;
             leak("ADD", 8, "batch")?;
             batch(l, 0..8)?;
-            machine::wait_until("16 addresses are taken", std::time::Duration::from_secs(60), || {
+            wait_until("16 addresses are taken", Duration::from_secs(60), || {
                 Ok(allocated(l, "10.70.7.")? == 16)
             })?;
             batch(l, 8..9)
@@ -123,7 +136,7 @@ pub const ALL: &[Fault] = &[
             l.calicoctl(&["ipam", "configure", "--strictaffinity=true"], "")?;
             batch_pool(l, 29)?;
             batch(l, 0..2)?;
-            machine::wait_until("two blocks are taken", std::time::Duration::from_secs(30), || {
+            wait_until("two blocks are taken", Duration::from_secs(30), || {
                 Ok(allocated(l, "10.70.7.")? == 2)
             })?;
             batch(l, 2..3)
@@ -235,5 +248,34 @@ pub const ALL: &[Fault] = &[
         },
         bites: |l| l.has_address("media"),
         heal: |l| l.remove_pod("media"),
+    },
+    Fault {
+        name: "ipam-stale-affinity",
+        what: "a node is gone whose block and address are still there, and nothing cleans up",
+        runbook: "check-cluster",
+        args: "",
+        first: &["IPAM-STALE-AFFINITY", "IPAM-STALE-NODE", "KUBE-CONTROLLERS-DOWN"],
+        also: &[
+            "IPAM-STALE-AFFINITY",
+            "IPAM-STALE-NODE",
+            "KUBE-CONTROLLERS-DOWN",
+            "IPAM-GC-OFF",
+            "IPAM-LEAK",
+        ],
+        blind: &[],
+        inject: |l| {
+            l.api.merge(CONTROLLERS, &json!({"spec": {"replicas": 0}}))?;
+            wait_until("kube-controllers is gone", Duration::from_secs(30), || {
+                Ok(l.pod("calico-kube-controllers").is_err())
+            })?;
+            l.apply(json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "fir", "labels": {"kubernetes.io/os": "none"}}}))?;
+            ipam_as("fir", "cedar", "ADD", "ghost-0", "tunnel")?;
+            l.api.delete("/api/v1/nodes/fir")
+        },
+        bites: |l| l.block("fir", "tunnel").map(|_| true),
+        heal: |l| {
+            ipam_as("fir", "cedar", "DEL", "ghost-0", "tunnel")?;
+            l.api.merge(CONTROLLERS, &json!({"spec": {"replicas": 1}})).map(drop)
+        },
     },
 ];

@@ -208,4 +208,31 @@ pub const ALL: &[Fault] = &[
                 .map(drop)
         },
     },
+    Fault {
+        name: "node-ip-wrong",
+        what: "a node registered the address of another interface, which the others do not reach",
+        runbook: "pod-cross-node",
+        args: "--src {web} --dst {catalog}",
+        first: &["NODE-IP-AUTODETECT"],
+        also: &[
+            "BGP-DOWN",
+            "REMOTE-ROUTE-MISSING",
+            "BGP-TCP-BLOCKED",
+            "NODE-UNREACHABLE",
+        ],
+        blind: &[],
+        inject: |l| {
+            ["alder", "cedar"]
+                .iter()
+                .try_for_each(|n| l.on(n, "ip link set eth1 down"))?;
+            l.calico_patch("node", "birch", json!({"bgp": {"ipv4Address": "198.18.10.12/24"}}))
+        },
+        bites: |l| l.lost("web", "catalog"),
+        heal: |l| {
+            ["alder", "cedar"]
+                .iter()
+                .try_for_each(|n| l.on(n, "ip link set eth1 up"))?;
+            l.calico_patch("node", "birch", json!({"bgp": {"ipv4Address": "198.18.8.12/24"}}))
+        },
+    },
 ];
