@@ -35,6 +35,9 @@ enum Task {
         #[arg(default_value = "")]
         filter: String,
     },
+    /// A live cluster on this machine: Kubernetes and Calico on network namespaces.
+    #[command(subcommand)]
+    Lab(runbook_lab::Command),
     /// Writes the generated documents.
     Docs {
         /// Only says which are stale.
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
         Task::Check => check::run(),
         Task::Test { yes } => test::run(yes),
         Task::Matrix { filter } => matrix::run(&filter),
+        Task::Lab(command) => runbook_lab::run(&command),
         Task::Docs { check: true } => check::documents(),
         Task::Docs { check: false } => write_documents(),
         Task::Bench(args) => bench::run(&args),

@@ -53,9 +53,9 @@ const COMPONENTS: [(&str, &str); 2] = [("cargo-fmt", "rustfmt"), ("cargo-clippy"
 /// Installs what is missing, where that is possible and wanted; hands back what still is, each with what to do.
 pub(crate) fn provide(yes: bool) -> Result<Vec<String>> {
     components()?;
-    let missing = missing();
-    if !missing.is_empty() && can_install() && agreed(yes, &missing)? {
-        install(&missing)?;
+    let packages = packages();
+    if !packages.is_empty() && can_install() && agreed(yes, &packages)? {
+        install(&packages)?;
     }
     let tell = |n: &Need| format!("`{}` for {} (apt-get install {})", n.program, n.purpose, n.package);
     Ok(self::missing().into_iter().map(tell).collect())
@@ -105,7 +105,7 @@ fn can_install() -> bool {
 }
 
 /// `--yes` and CI mean yes; a terminal is asked; anything else means no.
-fn agreed(yes: bool, missing: &[&Need]) -> Result<bool> {
+fn agreed(yes: bool, packages: &[&str]) -> Result<bool> {
     if yes || sh::is_ci() {
         return Ok(true);
     }
@@ -114,7 +114,7 @@ fn agreed(yes: bool, missing: &[&Need]) -> Result<bool> {
     }
     eprint!(
         "The tests can use {}. Install with apt-get? [y/N] ",
-        packages(missing).join(", ")
+        packages.join(", ")
     );
     std::io::stderr().flush()?;
     let mut answer = String::new();
@@ -122,27 +122,28 @@ fn agreed(yes: bool, missing: &[&Need]) -> Result<bool> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-fn packages(missing: &[&Need]) -> Vec<&'static str> {
-    let mut packages: Vec<&str> = missing.iter().map(|n| n.package).collect();
+/// What is missing, as packages of Debian; the lab has a list of its own.
+fn packages() -> Vec<&'static str> {
+    let mut packages: Vec<&str> = missing().iter().map(|n| n.package).collect();
+    packages.extend(runbook_lab::missing());
     packages.sort_unstable();
     packages.dedup();
     packages
 }
 
-fn install(missing: &[&Need]) -> Result<()> {
+fn install(packages: &[&str]) -> Result<()> {
     let apt = |args: &[&str]| {
         let mut command = Command::new("apt-get");
-        command.env("DEBIAN_FRONTEND", "noninteractive").args(args);
+        // Daemons among them are not wanted as daemons of this machine: at run level 1 none is started.
+        command
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .env("RUNLEVEL", "1")
+            .args(args);
         command
     };
     // A failure is not the end: what is then still missing is told, and under CI is a failure of the tests.
     if sh::run(&mut apt(&["update", "-qq"]))? {
-        let packages = packages(missing);
-        let args = [
-            &["install", "-y", "-qq", "--no-install-recommends"],
-            packages.as_slice(),
-        ]
-        .concat();
+        let args = [&["install", "-y", "-qq", "--no-install-recommends"], packages].concat();
         sh::run(&mut apt(&args))?;
     }
     Ok(())

@@ -22,6 +22,7 @@ pub(crate) fn run(yes: bool) -> Result<bool> {
     }
     cargo_test(&mut summary)?;
     run_matrix(&mut summary);
+    live_lab(&mut summary);
     for what in missing {
         summary.not_run(format!("missing {what}"));
     }
@@ -62,6 +63,21 @@ impl Summary {
         }
         println!("{} passed, {} failed", self.passed, self.failed);
         self.failed == 0
+    }
+}
+
+/// Real Kubernetes and real Calico, where this machine can have them.
+fn live_lab(summary: &mut Summary) {
+    if let Err(why) = runbook_lab::can_run() {
+        return summary.not_run(format!("the live lab: {why}; then `cargo xtask lab matrix`"));
+    }
+    println!("\nlive lab: every fault, over exec and over ssh");
+    match runbook_lab::test() {
+        Ok(parts) => parts.into_iter().for_each(|(name, passed)| summary.count(name, passed)),
+        Err(error) => {
+            eprintln!("error: {error}");
+            summary.count("lab", false);
+        }
     }
 }
 
