@@ -173,6 +173,21 @@ pub(crate) const FACTS: &[Fact] = &[
     text("hostname", &[&["hostname"]]),
     text("calico_nodename", &[&["cat", "/var/lib/calico/nodename"]]),
     text("calico_mtu", &[&["cat", "/var/lib/calico/mtu"]]),
+    // In calico-node's pod the node's own folder is mounted below `/host`.
+    fact(
+        "cni_config",
+        "cni_conflist",
+        &[
+            &["cat", "/etc/cni/net.d/10-calico.conflist"],
+            &["cat", "/host/etc/cni/net.d/10-calico.conflist"],
+        ],
+    ),
+    text(
+        "cni_files",
+        &[&["ls", "-1", "/etc/cni/net.d"], &["ls", "-1", "/host/etc/cni/net.d"]],
+    ),
+    both(fact("resolv_conf", "resolv_conf", &[&["cat", "/etc/resolv.conf"]])),
+    text("nm_devices", &[&["nmcli", "-t", "-f", "DEVICE,STATE", "device"]]),
 ];
 
 pub(crate) fn by_name(name: &str) -> Option<&'static Fact> {

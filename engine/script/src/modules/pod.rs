@@ -40,7 +40,8 @@ fn ask(cx: &NativeCallContext<'_>, fact: &str, pod: &Dynamic) -> Result<Dynamic>
 /// What is seen from inside a pod. Images without the tools cannot answer; a step that needs them is then inconclusive.
 #[export_module]
 pub(crate) mod pod {
-    /// Asks several facts of several pods at once. `facts`: `routes`, `addresses`, `links`, `neighbours`.
+    /// Asks several facts of several pods at once. `facts`: `routes`, `addresses`, `links`, `neighbours`,
+    /// `resolv_conf`.
     ///
     /// Effect: read. Errors: an unknown fact, or one that only a node has.
     /// ```rhai
@@ -112,5 +113,16 @@ pub(crate) mod pod {
     #[rhai_fn(return_raw)]
     pub fn neighbours(cx: NativeCallContext<'_>, pod: Dynamic) -> Result<Dynamic> {
         ask(&cx, "neighbours", &pod)
+    }
+
+    /// Returns whom a pod asks for names: its `/etc/resolv.conf`.
+    ///
+    /// Shape: as the parser `resolv_conf`. Source: the file in the pod. Effect: read. Errors: no `cat` in the image, exec denied.
+    /// ```rhai
+    /// assert(pod::resolv_conf("shop/cart-59b8c7d6f4-qm9rz").nameservers.len() > 0);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn resolv_conf(cx: NativeCallContext<'_>, pod: Dynamic) -> Result<Dynamic> {
+        ask(&cx, "resolv_conf", &pod)
     }
 }
