@@ -89,3 +89,92 @@ fn a_torn_journal_opens_and_is_told() {
     fs::write(&journal, &text[..cut]).unwrap();
     stage.say("replay last").is(1, &["VETH-MISSING"], &["was cut off"]);
 }
+
+/// Steps without their evidence: what a step asked before it was cut off is asked again under a new number.
+fn statuses(json: &str) -> Value {
+    let mut steps = essence(json)["steps"].take();
+    for step in steps.as_array_mut().unwrap() {
+        step["evidence"] = Value::Null;
+    }
+    steps
+}
+
+#[test]
+fn a_run_that_was_cut_off_goes_on_where_it_was() {
+    let stage = Stage::new();
+    let whole = stage.run("long --src shop/cart-0 --output json");
+    let folder = stage.runs().remove(0);
+    let journal = folder.join("journal.ndjson");
+    let text = fs::read_to_string(&journal).unwrap();
+    let ends: Vec<usize> = text.match_indices("{\"type\":\"").map(|(at, _)| at).collect();
+    // Wherever it is cut, going on ends as the whole run did.
+    for cut in ends[1..].iter().flat_map(|at| [*at, at + 7]) {
+        fs::write(&journal, &text[..cut]).unwrap();
+        fs::remove_file(folder.join("result.json")).ok();
+        let id = folder.file_name().unwrap().to_string_lossy().into_owned();
+        stage.say(&format!("show {id}")).is(2, &[], &["did not end", "resume"]);
+        let resumed = stage.say("resume --output json");
+        assert_eq!(essence(&whole.out)["verdict"], essence(&resumed.out)["verdict"]);
+        assert_eq!(statuses(&whole.out), statuses(&resumed.out), "cut at {cut}");
+        stage
+            .say("replay last")
+            .is(1, &["VETH-MISSING", "src shop/cart-0"], &[]);
+        stage.say(&format!("show {id}")).is(0, &["VETH-MISSING"], &[]);
+    }
+}
+
+#[test]
+fn finished_steps_are_not_asked_again() {
+    let stage = Stage::new();
+    stage.run("long");
+    // The world says something else now: what was answered stays, until it is asked anew.
+    stage.file(
+        "world/kube/v1/nodes.json",
+        "{\"kind\":\"NodeList\",\"apiVersion\":\"v1\",\"metadata\":{},\"items\":[]}",
+    );
+    stage.file(
+        "edited.rhai",
+        "//! Edited.\nfn main(p) { step(\"first\", \"How many?\", || { ui::note(`${kube::list(\"nodes\").len()} nodes`); }); }\n",
+    );
+    stage
+        .say("resume last --with edited.rhai")
+        .is(0, &["1 nodes"], &["no step `second` any more"]);
+    stage
+        .say("resume last --with edited.rhai --from first")
+        .is(0, &["0 nodes"], &[]);
+    stage
+        .say("resume last --from nowhere")
+        .is(2, &[], &["no step `nowhere`", "first, second, third, fourth"]);
+}
+
+#[test]
+fn runs_are_listed_and_compared() {
+    let stage = Stage::new();
+    stage.say("runs").is(0, &["no runs are kept"], &[]);
+    stage.run("long --src shop/cart-0");
+    let first = stage.runs().remove(0);
+    let first = first.file_name().unwrap().to_string_lossy().into_owned();
+    stage
+        .say("runs")
+        .is(0, &[&first, "problem", "VETH-MISSING", "--src shop/cart-0"], &[]);
+    let diff = stage.say(&format!("diff {first} {first}"));
+    diff.is(0, &["same verdict, findings and steps"], &[]);
+    stage.book(
+        "long",
+        "//! Mended.\nfn main(p) { step(\"second\", \"Is the link there?\", || 1); }\n",
+    );
+    stage.run("long --journal later");
+    stage.say(&format!("diff {first} later")).is(
+        1,
+        &[
+            "verdict: problem, now healthy",
+            "- VETH-MISSING pod/shop/cart-0",
+            "~ step third: inconclusive, now not there",
+        ],
+        &[],
+    );
+    stage.run("healthy --journal other");
+    stage
+        .say(&format!("diff {first} other"))
+        .is(2, &[], &["only runs of one runbook compare"]);
+}

@@ -180,6 +180,7 @@ impl From<JournalError> for CliError {
             JournalError::Newer { .. } => found.hint("it was written by a newer version: update runbook"),
             JournalError::Line { .. } => found.hint("the file was changed or damaged after it was written"),
             JournalError::Write { .. } => found.hint("`--journal PATH` writes elsewhere, `--journal none` nowhere"),
+            JournalError::Busy(_) => found.hint("that run is still going on: wait for its end, or stop it"),
             JournalError::Read { .. } | JournalError::Empty(_) => found,
         }
     }

@@ -1,7 +1,7 @@
 //! The journals of earlier runs: where they are, which are kept, how one is found again.
 
-use crate::{errors::CliError, paths, text};
-use runbook_run::{Journal, Stored};
+use crate::{errors::CliError, paths, report, text};
+use runbook_run::{Begin, Journal, RunResult, Stored};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -10,6 +10,9 @@ use std::{
 
 /// The script as it ran, beside its journal: a replay runs the same text.
 pub(crate) const SCRIPT: &str = "runbook.rhai";
+
+/// What the run said, once it ended.
+const RESULT: &str = "result.json";
 
 pub(crate) const KEPT_RUNS: usize = 200;
 pub(crate) const KEPT_DAYS: u64 = 30;
@@ -86,6 +89,51 @@ pub(crate) fn create(asked: Option<&Path>, run: &str, script: &str) -> Result<Jo
             text::say(&CliError::from(e).warning("the run goes on without a journal"));
             Ok(Journal::none())
         }
+    }
+}
+
+/// A run that is kept, and what it said.
+pub(crate) struct Kept {
+    pub(crate) path: PathBuf,
+    pub(crate) begin: Begin,
+    /// Missing where the run did not end.
+    pub(crate) result: Option<RunResult>,
+}
+
+impl Kept {
+    fn read(path: &Path) -> Result<Kept, CliError> {
+        let begin = Stored::begin_of(path)?;
+        let folder = if path.is_dir() {
+            path
+        } else {
+            path.parent().unwrap_or(path)
+        };
+        let text = fs::read_to_string(folder.join(RESULT)).unwrap_or_default();
+        // A result of another version is one that cannot be read: the journal has it all.
+        let result = serde_json::from_str(&text).ok();
+        let path = folder.to_path_buf();
+        Ok(Kept { path, begin, result })
+    }
+}
+
+/// Every run that is kept and can be read, the newest first.
+pub(crate) fn kept() -> Vec<Kept> {
+    let mut runs: Vec<Kept> = all().iter().filter_map(|(path, _)| Kept::read(path).ok()).collect();
+    runs.sort_by_key(|k| std::cmp::Reverse(k.begin.started));
+    runs
+}
+
+/// The run that a person means.
+pub(crate) fn one(run: &str) -> Result<Kept, CliError> {
+    Kept::read(&find(run)?)
+}
+
+/// Keeps what a run said beside its journal. Without it the journal still has it all.
+pub(crate) fn keep_result(journal: &Journal, result: &RunResult) {
+    if let Some(folder) = journal.folder()
+        && let Err(e) = report::write_whole(&folder.join(RESULT), &report::json(result))
+    {
+        tracing::warn!("the result is not kept beside the journal: {e}");
     }
 }
 

@@ -22,6 +22,16 @@ pub(crate) fn text(result: &RunResult, style: Style, language: Language) -> Stri
     )
 }
 
+pub(crate) fn changes(changes: &runbook_run::Changes, style: Style) -> String {
+    let told = runbook_report::changes(changes);
+    let coloured = |line: &str| match line.as_bytes().first() {
+        Some(b'+') => style.paint("31", line),
+        Some(b'-') => style.paint("32", line),
+        _ => line.to_string(),
+    };
+    told.lines().map(|line| coloured(line) + "\n").collect()
+}
+
 /// Writes a report whole or not at all.
 pub(crate) fn write(result: &RunResult, format: ReportFormat, path: &Path, language: Language) -> Result<(), CliError> {
     let plain = Style {
@@ -37,7 +47,7 @@ pub(crate) fn write(result: &RunResult, format: ReportFormat, path: &Path, langu
         .map_err(|e| CliError::usage(format!("cannot write the report `{}`", path.display())).cause(e.to_string()))
 }
 
-fn write_whole(path: &Path, text: &str) -> io::Result<()> {
+pub(crate) fn write_whole(path: &Path, text: &str) -> io::Result<()> {
     // Not a plain file, such as /dev/stdout: nothing to rename onto.
     if path.exists() && !path.is_file() {
         return fs::write(path, text);

@@ -12,6 +12,18 @@ pub enum StepStatus {
     NotRun,
 }
 
+impl StepStatus {
+    pub fn word(self) -> &'static str {
+        match self {
+            StepStatus::Ok => "ok",
+            StepStatus::Finding => "finding",
+            StepStatus::Skipped => "skipped",
+            StepStatus::Inconclusive => "inconclusive",
+            StepStatus::NotRun => "not run",
+        }
+    }
+}
+
 /// What a run says in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

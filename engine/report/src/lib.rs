@@ -1,8 +1,10 @@
 //! A run's result for people and for machines: pure functions of a [`RunResult`].
 
+mod changes;
 mod clean;
 mod text;
 
+pub use changes::changes;
 pub use clean::clean;
 pub use text::{TextOptions, text};
 

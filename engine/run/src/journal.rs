@@ -32,6 +32,8 @@ pub enum JournalError {
     },
     #[error("journal `{}` has format `{format}`, which this version of runbook does not know", path.display())]
     Newer { path: PathBuf, format: String },
+    #[error("the journal `{}` is being written by another process", .0.display())]
+    Busy(PathBuf),
     #[error("journal `{}` has no beginning: it was cut off before the run started", .0.display())]
     Empty(PathBuf),
 }
@@ -82,6 +84,12 @@ pub enum JournalEntry {
     Note {
         text: String,
     },
+    /// Another process went on from here; the step that had begun, if any, begins again.
+    Resumed {
+        at: Timestamp,
+        runbook_sha256: String,
+        version: String,
+    },
     End {
         verdict: Verdict,
     },
@@ -120,6 +128,36 @@ impl Journal {
                 io::ErrorKind::AlreadyExists => JournalError::Exists(folder.into()),
                 _ => write(e),
             })?;
+        Journal::locked(folder, file)
+    }
+
+    /// Opens the journal of a run that ended early, to go on writing it. What a crash left of its last line goes.
+    pub fn reopen(folder: &Path) -> Result<Journal, JournalError> {
+        let path = folder.join(FILE);
+        let write = |source| JournalError::Write {
+            path: path.clone(),
+            source,
+        };
+        let file = OpenOptions::new().read(true).append(true).open(&path).map_err(write)?;
+        let journal = Journal::locked(folder, file)?;
+        let written = fs::read(&path).map_err(write)?;
+        let whole = written.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
+        if whole < written.len()
+            && let Some(file) = journal.file.lock().unwrap_or_else(PoisonError::into_inner).as_ref()
+        {
+            file.set_len(whole as u64).map_err(write)?;
+        }
+        Ok(journal)
+    }
+
+    /// Two processes that write one journal would tear it: the lock ends with the process.
+    fn locked(folder: &Path, file: File) -> Result<Journal, JournalError> {
+        match file.try_lock() {
+            Err(fs::TryLockError::WouldBlock) => return Err(JournalError::Busy(folder.into())),
+            // Not every file system can lock; that is no reason to have no journal.
+            Err(fs::TryLockError::Error(e)) => tracing::info!("journal not locked: {e}"),
+            Ok(()) => {}
+        }
         Ok(Journal {
             folder: Some(folder.into()),
             file: Mutex::new(Some(file)),
@@ -230,12 +268,25 @@ impl Stored {
         path.join(FILE).is_file() || path.file_name().is_some_and(|n| n == FILE)
     }
 
-    pub fn read(path: &Path) -> Result<Stored, JournalError> {
-        let folder = if path.is_dir() {
-            path
-        } else {
-            path.parent().unwrap_or(path)
+    /// Only the first line: which run it was.
+    pub fn begin_of(path: &Path) -> Result<Begin, JournalError> {
+        let path = folder_of(path).join(FILE);
+        let read = |source| JournalError::Read {
+            path: path.clone(),
+            source,
         };
+        let mut line = vec![];
+        BufReader::new(File::open(&path).map_err(read)?)
+            .read_until(b'\n', &mut line)
+            .map_err(read)?;
+        match serde_json::from_slice(&line) {
+            Ok(JournalEntry::Begin(begin)) if begin.format == FORMAT => Ok(begin),
+            _ => Err(newer(&path, &line).unwrap_or(JournalError::Empty(path))),
+        }
+    }
+
+    pub fn read(path: &Path) -> Result<Stored, JournalError> {
+        let folder = folder_of(path);
         let path = folder.join(FILE);
         let read = |source| JournalError::Read {
             path: path.clone(),
@@ -279,6 +330,15 @@ impl Stored {
             JournalEntry::Ask { question, answer, .. } => Some((question.clone(), answer.clone())),
             _ => None,
         })
+    }
+}
+
+/// A journal may be named by its folder or its file.
+fn folder_of(path: &Path) -> &Path {
+    if path.is_dir() {
+        path
+    } else {
+        path.parent().unwrap_or(path)
     }
 }
 
@@ -404,6 +464,28 @@ mod tests {
         }
         fs::write(&path, &whole[..second_line - 10]).unwrap();
         assert!(matches!(Stored::read(&path), Err(JournalError::Empty(_))));
+    }
+
+    #[test]
+    fn a_journal_goes_on_after_its_last_whole_line_and_has_one_writer() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Journal::create(dir.path()).unwrap();
+        for entry in [begin(), ask("first"), ask("second")] {
+            journal.append(&entry);
+        }
+        assert!(matches!(Journal::reopen(dir.path()), Err(JournalError::Busy(_))));
+        drop(journal);
+        let path = dir.path().join(FILE);
+        let whole = fs::read(&path).unwrap();
+        fs::write(&path, &whole[..whole.len() - 5]).unwrap();
+        let journal = Journal::reopen(dir.path()).unwrap();
+        journal.append(&ask("third"));
+        let outputs: Vec<String> = Stored::read(dir.path())
+            .unwrap()
+            .answers()
+            .map(|(_, a)| a.output().unwrap().stdout.text().into_owned())
+            .collect();
+        assert_eq!(outputs, ["first", "third"]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 use crate::{
-    After, Before, Begin, Catalogue, Journal, JournalEntry, Language, Observer, RunResult, SCHEMA, StepRecord, causes,
-    records, result,
+    After, Before, Begin, Catalogue, Journal, JournalEntry, Language, Observer, Remembered, RunResult, SCHEMA,
+    StepRecord, causes, records, result,
 };
 use jiff::Timestamp;
 use runbook_core::{
@@ -88,18 +88,26 @@ struct State {
     /// What is known already: asked twice in one run, a question has one answer.
     known: HashMap<Question, EvidenceId>,
     steps: Vec<StepRecord>,
-    /// How many evidences existed when each finished step began, for going back.
-    began_at: Vec<usize>,
+    /// What each finished step used, for going back.
+    used: Vec<Vec<EvidenceId>>,
     current: Option<Current>,
     findings: Vec<Finding>,
     notes: Vec<String>,
+}
+
+impl State {
+    /// Forgets what the steps from this one on were told, and no step before it.
+    fn forget_from(&mut self, step: usize) {
+        let later: Vec<EvidenceId> = self.used.split_off(step.min(self.used.len())).concat();
+        let kept = self.used.concat();
+        self.known.retain(|_, id| kept.contains(id) || !later.contains(id));
+    }
 }
 
 struct Current {
     id: String,
     title: String,
     began: Instant,
-    first_evidence: usize,
     used: Vec<EvidenceId>,
     findings_before: usize,
 }
@@ -124,18 +132,58 @@ impl Session {
     ) -> Session {
         journal.append(&JournalEntry::Begin(begin.clone()));
         journal.sync();
-        let (cancel, began, state) = (CancellationToken::new(), Instant::now(), Mutex::default());
+        Session::open(world, journal, catalogue, observer, limits, allow, begin)
+    }
+
+    /// Goes on with a run that ended early: what it remembers is known, everything else is asked. `journal` is the run's
+    /// own, reopened; `begin` says which script goes on.
+    #[expect(clippy::too_many_arguments, reason = "as `new`, and what is remembered")]
+    pub fn resume(
+        world: Arc<dyn World>,
+        journal: Journal,
+        catalogue: Arc<Catalogue>,
+        observer: Arc<dyn Observer>,
+        limits: Limits,
+        allow: Allowed,
+        begin: Begin,
+        remembered: Remembered,
+    ) -> Session {
+        journal.append(&JournalEntry::Resumed {
+            at: Timestamp::now(),
+            runbook_sha256: begin.runbook_sha256.clone(),
+            version: begin.version.clone(),
+        });
+        journal.sync();
+        let session = Session::open(world, journal, catalogue, observer, limits, allow, begin);
+        let Remembered { evidence, known, .. } = remembered;
+        *session.state() = State {
+            evidence,
+            known,
+            ..State::default()
+        };
+        session
+    }
+
+    fn open(
+        world: Arc<dyn World>,
+        journal: Journal,
+        catalogue: Arc<Catalogue>,
+        observer: Arc<dyn Observer>,
+        limits: Limits,
+        allow: Allowed,
+        begin: Begin,
+    ) -> Session {
         Session {
             world,
             journal,
             catalogue,
             observer,
-            cancel,
+            cancel: CancellationToken::new(),
             limits,
             allow,
             begin,
-            began,
-            state,
+            began: Instant::now(),
+            state: Mutex::default(),
         }
     }
 
@@ -302,7 +350,6 @@ impl Session {
             id: id.into(),
             title: title.into(),
             began: Instant::now(),
-            first_evidence: state.evidence.len(),
             used: vec![],
             findings_before: state.findings.len(),
         };
@@ -336,7 +383,7 @@ impl Session {
             evidence: current.used.iter().map(ToString::to_string).collect(),
         };
         state.steps.push(record.clone());
-        state.began_at.push(current.first_evidence);
+        state.used.push(current.used);
         let findings = state.findings[current.findings_before.min(state.findings.len())..].to_vec();
         drop(state);
         let (id, duration_ms) = (record.id.clone(), record.duration_ms);
@@ -354,10 +401,9 @@ impl Session {
     /// Forgets the step that just ended, with its findings and answers, so that it can run again.
     pub fn forget_last_step(&self) {
         let mut state = self.state();
-        let (Some(step), Some(first)) = (state.steps.pop(), state.began_at.pop()) else {
-            return;
-        };
-        state.known.retain(|_, id| (id.0 as usize) <= first);
+        let Some(step) = state.steps.pop() else { return };
+        let last = state.steps.len();
+        state.forget_from(last);
         state.findings.retain(|f| f.step != step.id);
         drop(state);
         self.journal.append(&JournalEntry::Rewind { step: step.id });
@@ -369,10 +415,9 @@ impl Session {
         let Some(at) = state.steps.iter().position(|s| s.id == step) else {
             return;
         };
-        let first = state.began_at[at];
-        state.known.retain(|_, id| (id.0 as usize) <= first);
+        state.forget_from(at);
         state.steps.clear();
-        state.began_at.clear();
+        state.used.clear();
         state.findings.clear();
         state.notes.clear();
         state.current = None;
@@ -466,8 +511,7 @@ impl Session {
                     evidence: vec![],
                 };
                 state.steps.push(record);
-                let first = state.evidence.len();
-                state.began_at.push(first);
+                state.used.push(vec![]);
             }
         }
     }

@@ -7,17 +7,14 @@ use nix::sys::{
     resource::{UsageWho, getrusage},
     time::{TimeVal, TimeValLike},
 };
+use runbook_cases::{Case, cases};
 use serde::{Deserialize, Serialize};
 use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::Instant,
 };
-use xtask::{
-    Result,
-    matrix::{Case, cases},
-    root,
-};
+use xtask::{Result, root};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -99,7 +96,7 @@ fn subject(name: &'static str, argv: Vec<String>) -> Subject {
 }
 
 fn choose(wanted: Option<&str>) -> Result<Case> {
-    let mut all = cases(&root())?.into_iter();
+    let mut all = cases(&root().join("tests"))?.into_iter();
     let found = match wanted {
         Some(name) => all.find(|c| format!("{}/{}", c.runbook, c.name) == name),
         None => all.find(|c| !c.expect.first.is_empty()),

@@ -1,7 +1,6 @@
-//! What `cargo xtask` and the tests share: the matrix of runbooks and recorded worlds, and the generated documents.
+//! What `cargo xtask` and the tests share: the generated documents, and where the repository is.
 
 pub mod docs;
-pub mod matrix;
 
 use std::path::{Path, PathBuf};
 

@@ -2,13 +2,14 @@
 
 mod bench;
 mod check;
+mod matrix;
 mod needs;
 mod sh;
 mod test;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
-use xtask::{Result, docs, matrix, root};
+use xtask::{Result, docs, root};
 
 /// Checks, tests and generated documents of this repository.
 #[derive(Debug, Parser)]
@@ -28,9 +29,9 @@ enum Task {
         #[arg(long)]
         yes: bool,
     },
-    /// Every runbook on every recorded world: does it name what was really there?
+    /// Every runbook on every recorded world: does it name what was really there, and nothing else?
     Matrix {
-        /// Only cases whose runbook or name holds this.
+        /// Only runbooks and cases that have this in their name.
         #[arg(default_value = "")]
         filter: String,
     },
@@ -54,7 +55,7 @@ fn main() -> ExitCode {
     let done = match Args::parse().command {
         Task::Check => check::run(),
         Task::Test { yes } => test::run(yes),
-        Task::Matrix { filter } => run_matrix(&filter),
+        Task::Matrix { filter } => matrix::run(&filter),
         Task::Docs { check: true } => check::documents(),
         Task::Docs { check: false } => write_documents(),
         Task::Bench(args) => bench::run(&args),
@@ -68,15 +69,6 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-fn run_matrix(filter: &str) -> Result<bool> {
-    let judged = matrix::run_all(&root(), filter)?;
-    if judged.is_empty() {
-        return Err("no such case under tests/recordings: nothing was tested".into());
-    }
-    print!("{}", matrix::table(&judged));
-    Ok(judged.iter().all(matrix::Judged::is_ok))
 }
 
 fn write_documents() -> Result<bool> {

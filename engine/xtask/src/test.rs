@@ -1,12 +1,14 @@
 //! Everything: what the README and CI call.
 
-use crate::{check, needs, sh};
+use crate::{check, matrix, needs, sh};
+use runbook_cases::{foreign_table, table};
 use std::{
     io::{BufRead, BufReader},
     process::Stdio,
 };
-use xtask::{Result, matrix, root};
+use xtask::Result;
 
+/// The matrix is a test as well, for those who run `cargo test`; here it has a part of its own.
 const MATRIX_TEST: &str = "every_runbook_says_what_is_true";
 
 pub(crate) fn run(yes: bool) -> Result<bool> {
@@ -62,21 +64,21 @@ impl Summary {
 
 fn run_matrix(summary: &mut Summary) {
     println!("\nmatrix: every runbook on every recorded world");
-    match matrix::run_all(&root(), "") {
-        Ok(judged) => {
-            print!("{}", matrix::table(&judged));
-            let ok = judged.iter().filter(|j| j.is_ok()).count();
-            let failed = judged.len() - ok + usize::from(judged.is_empty());
-            summary.passed += ok;
-            summary.failed += failed;
-            summary
-                .lines
-                .push(format!("{} matrix: {ok} of {} cases", word(failed == 0), judged.len()));
-        }
+    let (own, others) = match matrix::judge("") {
+        Ok(judged) => judged,
         Err(error) => {
             eprintln!("error: {error}");
-            summary.count("matrix", false);
+            return summary.count("matrix", false);
         }
+    };
+    print!("{}\n{}", table(&own), foreign_table(&others));
+    for (what, judged) in [("cases", own), ("runs on others' worlds", others)] {
+        let ok = judged.iter().filter(|j| j.is_ok()).count();
+        let failed = judged.len() - ok + usize::from(judged.is_empty());
+        summary.passed += ok;
+        summary.failed += failed;
+        let line = format!("{} matrix: {ok} of {} {what}", word(failed == 0), judged.len());
+        summary.lines.push(line);
     }
 }
 
@@ -86,7 +88,6 @@ fn word(passed: bool) -> &'static str {
 
 /// Runs all tests of the workspace, shows what is not plain success, and counts.
 fn cargo_test(summary: &mut Summary) -> Result<()> {
-    // The matrix is a test as well, for those who run `cargo test`; here it has a part of its own.
     let args = [
         "test",
         "--workspace",

@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may")]
 
+use runbook_cases::Runner;
+use runbook_cluster::Record;
 use runbook_core::Verdict;
 use runbook_script::{Host, Library, Origin, Source};
-use std::{fs, path::Path, process::Command};
-use xtask::{matrix::Runner, root};
+use std::{fs, path::Path, process::Command, sync::Arc};
+use xtask::root;
 
 const GUIDES: [&str; 4] = [
     "README.md",
@@ -16,8 +18,9 @@ const GUIDES: [&str; 4] = [
 const PAGES: [&str; 3] = ["docs/api.md", "docs/findings.md", "docs/parsers.md"];
 
 /// The commands of the product that guides may name.
-const COMMANDS: [&str; 9] = [
+const COMMANDS: [&str; 10] = [
     "run",
+    "test",
     "list",
     "show",
     "explain",
@@ -135,12 +138,11 @@ fn the_example_runbook_works() {
     let host = Host::new(Library::default());
     let runbook = host.load(&source).unwrap_or_else(|e| panic!("{}", e.render(false)));
     assert_eq!(host.lint(&runbook), []);
-    let runner = Runner::new().unwrap();
+    let runner = Runner::new(Library::default()).unwrap();
     let run = |args: &[&str], world: &str| {
         let args: Vec<String> = args.iter().map(|a| (*a).into()).collect();
-        runner
-            .run_source(&source, &args, &root().join("tests/worlds").join(world))
-            .unwrap()
+        let record = Record::open(&root().join("tests/worlds").join(world)).unwrap();
+        runner.run_source(&source, &args, Arc::new(record)).unwrap()
     };
     let healthy = run(&[], "healthy.tar.zst");
     assert_eq!(healthy.verdict, Verdict::Healthy, "{:?}", healthy.steps);

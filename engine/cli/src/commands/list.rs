@@ -1,9 +1,10 @@
+use super::runs::show_run;
 use crate::{
     Cli,
     code::Code,
     errors::CliError,
     flags::{ListFlags, Output},
-    load, load_source,
+    journals, load, load_source,
     text::{self, Style, clean, clean_line, table},
 };
 use runbook_script::{Origin, Param, ParamKind, Runbook, Source};
@@ -49,7 +50,15 @@ fn place(source: &Source) -> String {
 }
 
 pub(crate) fn show(cli: &Cli, name: &str) -> Result<Code, CliError> {
-    let runbook = load(&cli.library, name)?.runbook;
+    let runbook = match load(&cli.library, name) {
+        Ok(loaded) => loaded.runbook,
+        // What is no runbook may be a run.
+        Err(error) => {
+            return journals::one(name)
+                .map_err(|_| error)
+                .and_then(|kept| show_run(cli, &kept));
+        }
+    };
     let style = Style::stdout(cli.colour);
     let mut out = format!(
         "{}  {}\n\n",

@@ -68,9 +68,15 @@ pub(crate) enum Commands {
     Record(Box<RecordFlags>),
     /// Run an earlier run again on its own answers, with no cluster
     Replay(ReplayFlags),
+    /// Go on with a run that ended early: what its finished steps were told is not asked again
+    Resume(Box<ResumeFlags>),
+    /// List the runs that are kept
+    Runs(ListFlags),
+    /// Compare two runs of one runbook: findings, certainty, steps, answers
+    Diff(DiffFlags),
     /// List the runbooks
     List(ListFlags),
-    /// Show a runbook: what it is for, its parameters, its steps
+    /// Show a runbook: what it is for, its parameters, its steps; or what a run of before said
     Show(NameFlag),
     /// Explain a finding code: meaning, how to confirm by hand, fixes
     Explain(ExplainFlags),
@@ -78,6 +84,8 @@ pub(crate) enum Commands {
     Find(FindFlags),
     /// Check runbooks without running them
     Check(CheckFlags),
+    /// Run runbooks on recorded worlds and compare what they say with what was really there
+    Test(TestFlags),
     /// Show the functions that runbooks can call
     Doc(DocFlags),
     /// Check that a cluster can be asked, and what is kept where
@@ -121,6 +129,35 @@ pub(crate) struct ReplayFlags {
     pub(crate) script: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) running: Running,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ResumeFlags {
+    /// A run: the path of its journal, its id, a part of that, or `last`
+    #[arg(default_value = "last")]
+    pub(crate) run: String,
+    /// Ask anew from this step on
+    #[arg(long, value_name = "STEP", env = "RUNBOOK_FROM")]
+    pub(crate) from: Option<String>,
+    /// Go on with this edited script
+    #[arg(long = "with", value_name = "FILE", env = "RUNBOOK_WITH")]
+    pub(crate) script: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) world: WorldFlags,
+    #[command(flatten)]
+    pub(crate) running: Running,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DiffFlags {
+    /// The earlier run, as `runbook runs` lists it
+    pub(crate) before: String,
+    /// The later run
+    #[arg(default_value = "last")]
+    pub(crate) after: String,
+    /// As text or as JSON
+    #[arg(short, long, value_name = "FORMAT", env = "RUNBOOK_OUTPUT", default_value = "text")]
+    pub(crate) output: Output,
 }
 
 /// Where the answers come from and what may be done.
@@ -276,7 +313,7 @@ pub(crate) struct ListFlags {
 
 #[derive(Debug, Args)]
 pub(crate) struct NameFlag {
-    /// A runbook by name or path
+    /// A runbook by name or path, or a run as `runbook runs` lists it
     pub(crate) name: String,
 }
 
@@ -297,6 +334,15 @@ pub(crate) struct FindFlags {
 pub(crate) struct CheckFlags {
     /// Runbooks by name or path; all of them when none is named
     pub(crate) names: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TestFlags {
+    /// Runbooks by name; all that have cases when none is named
+    pub(crate) names: Vec<String>,
+    /// Folder with `recordings/RUNBOOK/CASE/expect.toml`, and the `worlds/` that they name
+    #[arg(long, value_name = "DIR", env = "RUNBOOK_CASES", default_value = "tests")]
+    pub(crate) cases: PathBuf,
 }
 
 #[derive(Debug, Args)]

@@ -2,6 +2,7 @@
 
 use super::{
     progress::Progress,
+    resume,
     signals::Interrupt,
     stream::{self, Stream},
 };
@@ -17,7 +18,7 @@ use crate::{
 };
 use runbook_cluster::Recorder;
 use runbook_core::{Effect, Severity, Verdict, World};
-use runbook_run::{Begin, Limits, Observer, RunResult, Session, Silent};
+use runbook_run::{Begin, Journal, Limits, Observer, Remembered, RunResult, Session, Silent};
 use runbook_script::{Ended, Host, Runbook};
 use serde_json::{Map, Value};
 use std::{
@@ -49,6 +50,14 @@ pub(super) struct Job {
     pub(super) running: Running,
     pub(super) params: Map<String, Value>,
     pub(super) loaded: Loaded,
+    pub(super) resumed: Option<Resumed>,
+}
+
+/// The run that is gone on with.
+pub(super) struct Resumed {
+    pub(super) folder: PathBuf,
+    pub(super) begin: Begin,
+    pub(super) remembered: Remembered,
 }
 
 pub(super) fn execute(cli: &Cli, job: Job) -> Result<Code, CliError> {
@@ -148,7 +157,10 @@ impl Job {
         }
     }
 
-    async fn run_on(self, cli: &Cli, world: Arc<dyn World>, interrupt: &Interrupt) -> Result<Code, CliError> {
+    async fn run_on(mut self, cli: &Cli, world: Arc<dyn World>, interrupt: &Interrupt) -> Result<Code, CliError> {
+        if let Some(resumed) = &self.resumed {
+            resume::tell_drift(resumed, world.as_ref(), interrupt).await?;
+        }
         let watcher = Watcher::choose(cli, &self, interrupt);
         let session = self.session(world, &watcher)?;
         let Job {
@@ -169,6 +181,7 @@ impl Job {
         crate::guided::restore_terminal();
         mark_not_run(&session, &ended, planned);
         let result = session.finish(cli.language);
+        journals::keep_result(session.journal(), &result);
         if let Some(failure) = session.journal().failure() {
             text::say(&CliError::from(failure).warning("the run went on without a journal"));
         }
@@ -179,10 +192,8 @@ impl Job {
         publish(cli, &result, &running, code)
     }
 
-    fn session(&self, world: Arc<dyn World>, watcher: &Watcher) -> Result<Arc<Session>, CliError> {
+    fn session(&mut self, world: Arc<dyn World>, watcher: &Watcher) -> Result<Arc<Session>, CliError> {
         let source = &self.loaded.runbook.source;
-        let begin = Begin::new(&source.name, source.sha256(), self.params.clone(), world.info());
-        let journal = journals::create(self.running.journal.as_deref(), &begin.run, &source.text)?;
         let guided = watcher.guide().is_some();
         let limits = Limits {
             run: self
@@ -196,16 +207,26 @@ impl Job {
         for error in errors {
             tracing::info!("catalogue: {error}");
         }
-        let catalogue = Arc::new(catalogue);
-        Ok(Arc::new(Session::new(
-            world,
-            journal,
-            catalogue,
-            watcher.observer(),
-            limits,
-            self.allow,
-            begin,
-        )))
+        let (catalogue, observer) = (Arc::new(catalogue), watcher.observer());
+        let session = match self.resumed.take() {
+            Some(resumed) => {
+                let journal = Journal::reopen(&resumed.folder)?;
+                let begin = Begin {
+                    runbook_sha256: source.sha256(),
+                    ..resumed.begin
+                };
+                let remembered = resumed.remembered;
+                Session::resume(
+                    world, journal, catalogue, observer, limits, self.allow, begin, remembered,
+                )
+            }
+            None => {
+                let begin = Begin::new(&source.name, source.sha256(), self.params.clone(), world.info());
+                let journal = journals::create(self.running.journal.as_deref(), &begin.run, &source.text)?;
+                Session::new(world, journal, catalogue, observer, limits, self.allow, begin)
+            }
+        };
+        Ok(Arc::new(session))
     }
 }
 

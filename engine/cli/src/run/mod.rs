@@ -2,9 +2,11 @@
 
 mod execute;
 mod progress;
+mod resume;
 mod signals;
 mod stream;
 
+pub(crate) use resume::resume;
 pub(crate) use signals::Interrupt;
 
 use crate::{
@@ -18,7 +20,7 @@ use clap::ArgMatches;
 use execute::{Job, Origin};
 use runbook_core::Effect;
 use runbook_run::Begin;
-use runbook_script::{Origin as SourceOrigin, Source};
+use runbook_script::{Origin as SourceOrigin, Runbook, Source};
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 
@@ -53,6 +55,7 @@ fn start(
             running,
             params,
             loaded,
+            resumed: None,
         },
     )
 }
@@ -67,19 +70,7 @@ pub(crate) fn replay(cli: &Cli, flags: ReplayFlags) -> Result<Code, CliError> {
     }
     let stored = world::stored(&path)?;
     let loaded = script_of(cli, &stored.begin, flags.script.as_deref(), &path)?;
-    let known = |name: &String| loaded.runbook.params.iter().any(|p| p.name == *name);
-    let (params, gone): (Map<_, _>, Map<_, _>) = stored
-        .begin
-        .params
-        .clone()
-        .into_iter()
-        .partition(|(name, _)| known(name));
-    for name in gone.keys() {
-        text::say(&format!(
-            "warning: the run had the parameter `{}`, which this script does not take",
-            text::clean_line(name)
-        ));
-    }
+    let params = fitting(&loaded.runbook, &stored.begin.params);
     let mut running = flags.running;
     // The answers are in a journal already; another one is written only where it is asked for.
     running.journal.get_or_insert_with(|| "none".into());
@@ -93,8 +84,22 @@ pub(crate) fn replay(cli: &Cli, flags: ReplayFlags) -> Result<Code, CliError> {
             running,
             params,
             loaded,
+            resumed: None,
         },
     )
+}
+
+/// The parameters of a run that a script takes; it may have been edited since.
+fn fitting(runbook: &Runbook, params: &Map<String, Value>) -> Map<String, Value> {
+    let known = |name: &String| runbook.params.iter().any(|p| p.name == *name);
+    let (fit, gone): (Map<_, _>, Map<_, _>) = params.clone().into_iter().partition(|(name, _)| known(name));
+    for name in gone.keys() {
+        text::say(&format!(
+            "warning: the run had the parameter `{}`, which this script does not take",
+            text::clean_line(name)
+        ));
+    }
+    fit
 }
 
 /// The script of a run: an edited one, the text kept beside the journal, or the runbook of that name.

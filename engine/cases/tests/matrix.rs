@@ -2,16 +2,27 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may")]
 
+use runbook_cases::{Case, Expect, Runner, cases, foreign, foreign_table, judge, run_all, table};
 use runbook_core::{Certainty, Severity, Verdict, WorldKind};
 use runbook_run::{CauseRecord, RunResult, SCHEMA, SubjectRecord, WorldRecord};
-use xtask::matrix::{Case, Expect, judge, run_all, table};
+use runbook_script::Library;
+use std::path::Path;
+
+fn repository_cases() -> Vec<Case> {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests");
+    cases(&tests).unwrap()
+}
 
 /// Each runbook names the injected cause, is silent on healthy worlds, and calls nothing proven that is not so.
 #[test]
 fn every_runbook_says_what_is_true() {
-    let judged = run_all(&xtask::root(), "").unwrap();
+    let runner = Runner::new(Library::default()).unwrap();
+    let own = repository_cases();
+    let judged = run_all(&runner, &own);
     assert!(!judged.is_empty(), "no case under tests/recordings: nothing was tested");
     assert!(judged.iter().all(|j| j.is_ok()), "\n{}", table(&judged));
+    let judged = run_all(&runner, &foreign(&runner, &own));
+    assert!(judged.iter().all(|j| j.is_ok()), "\n{}", foreign_table(&judged));
 }
 
 fn finding(code: &str, certainty: Certainty, explains: &[&str]) -> CauseRecord {
@@ -126,5 +137,5 @@ fn the_judge_is_strict_about_what_is_proven() {
         assert!(faults.contains(want), "{expect}: {faults}");
         assert!(table(&[judged]).contains(if want.is_empty() { "0 wrong;" } else { "1 wrong;" }));
     }
-    assert!(!judge(case(fault), Err("no world".into())).is_ok());
+    assert!(!judge(case(fault), Err("no world".to_string().into())).is_ok());
 }

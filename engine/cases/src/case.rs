@@ -7,10 +7,10 @@ use std::{
 };
 
 /// What `expect.toml` says.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expect {
-    /// Name of a world below `tests/worlds/`.
+    /// Name of a world below `worlds/`.
     pub world: String,
     /// As they are typed: `["--src", "shop/cart-0"]`.
     #[serde(default)]
@@ -49,10 +49,17 @@ pub struct Case {
     pub expect: Expect,
 }
 
-/// Every case below the top of a repository, by runbook and name.
+impl Case {
+    /// Is it about the same world, with the same edits?
+    pub(crate) fn same_world(&self, other: &Case) -> bool {
+        self.world == other.world && self.expect.edits == other.expect.edits
+    }
+}
+
+/// Every case of a folder, by runbook and name.
 pub fn cases(root: &Path) -> Result<Vec<Case>> {
     let mut found = vec![];
-    for runbook in folders(&root.join("tests/recordings"))? {
+    for runbook in folders(&root.join("recordings"))? {
         for case in folders(&runbook)? {
             let file = case.join("expect.toml");
             if file.is_file() {
@@ -67,7 +74,7 @@ pub fn cases(root: &Path) -> Result<Vec<Case>> {
 fn read(root: &Path, runbook: &Path, case: &Path, file: &Path) -> Result<Case> {
     let text = fs::read_to_string(file).map_err(|e| format!("cannot read `{}`: {e}", file.display()))?;
     let expect: Expect = toml::from_str(&text).map_err(|e| format!("`{}` does not parse: {e}", file.display()))?;
-    let folder = root.join("tests/worlds").join(&expect.world);
+    let folder = root.join("worlds").join(&expect.world);
     let archive = folder.with_file_name(format!("{}.tar.zst", expect.world));
     let world = if archive.is_file() { archive } else { folder };
     let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();

@@ -1,23 +1,23 @@
-use super::Case;
-use crate::Result;
+use crate::{Case, Judged, Result, judge};
 use runbook_cluster::Record;
 use runbook_core::{Effect, World};
 use runbook_run::{Begin, Catalogue, Journal, Language, Limits, RunResult, Session, Silent};
-use runbook_script::{Ended, Host, Library, Runbook};
+use runbook_script::{Ended, Host, Library, Runbook, Source};
 use serde_json::{Map, Value};
-use std::{fs, path::Path, sync::Arc};
+use std::{collections::BTreeMap, fs, sync::Arc};
 
 /// Runs cases in this process, as the command line does with `--world`: no journal, no terminal.
 #[derive(Debug)]
 pub struct Runner {
     library: Library,
+    /// Names of runbooks, each with its parameters.
+    params: BTreeMap<String, Vec<String>>,
     catalogue: Arc<Catalogue>,
     runtime: tokio::runtime::Runtime,
 }
 
 impl Runner {
-    pub fn new() -> Result<Runner> {
-        let library = Library::default();
+    pub fn new(library: Library) -> Result<Runner> {
         let (catalogue, errors) = library.catalogue();
         if let Some(error) = errors.first() {
             return Err(format!("the catalogue of findings does not load: {error}").into());
@@ -26,30 +26,56 @@ impl Runner {
             .worker_threads(1)
             .enable_all()
             .build()?;
+        let mut params = BTreeMap::new();
+        for source in library.runbooks() {
+            let host = Host::new(library.clone());
+            // What does not load is told by the cases that need it.
+            if let Ok(runbook) = host.load(&source) {
+                let names = runbook.params.iter().map(|p| p.name.clone()).collect();
+                params.insert(source.name.clone(), names);
+            }
+        }
         Ok(Runner {
             library,
+            params,
             catalogue: Arc::new(catalogue),
             runtime,
         })
     }
 
-    pub fn run(&self, case: &Case) -> Result<RunResult> {
-        let source = self.library.runbook(&case.runbook)?;
-        match edited(case)? {
-            Some(folder) => self.run_source(&source, &case.expect.args, folder.path()),
-            None => self.run_source(&source, &case.expect.args, &case.world),
-        }
+    /// Every runbook that loads.
+    pub fn names(&self) -> impl Iterator<Item = &String> {
+        self.params.keys()
+    }
+
+    pub(crate) fn params_of(&self, runbook: &str) -> &[String] {
+        self.params.get(runbook).map_or(&[], Vec::as_slice)
+    }
+
+    /// Runs cases of one world, which is opened once.
+    pub(crate) fn run_world<'a>(&self, cases: impl Iterator<Item = &'a Case> + Clone) -> Vec<Judged> {
+        let opened = cases.clone().next().map(open);
+        let run = |case: &Case| match &opened {
+            Some(Ok((record, _folder))) => self.run(case, record),
+            Some(Err(error)) => Err(error.to_string().into()),
+            None => Err("no world".to_string().into()),
+        };
+        cases.map(|case| judge(case.clone(), run(case))).collect()
+    }
+
+    fn run(&self, case: &Case, record: &Arc<Record>) -> Result<RunResult> {
+        let source = self.library.runbook(&case.runbook).map_err(|e| e.to_string())?;
+        self.run_source(&source, &case.expect.args, record.clone())
     }
 
     /// Runs a script on a world. An error is about the script or the world, never a finding.
-    pub fn run_source(&self, source: &runbook_script::Source, args: &[String], world: &Path) -> Result<RunResult> {
+    pub fn run_source(&self, source: &Source, args: &[String], record: Arc<Record>) -> Result<RunResult> {
         let mut host = Host::new(self.library.clone());
         let runbook = host.load(source).map_err(|e| e.render(false))?;
         let params = params(&runbook, args)?;
-        let record = Record::open(world).map_err(|e| chain(&e))?;
         let begin = Begin::new(&source.name, source.sha256(), params.clone(), record.info());
         let session = Arc::new(Session::new(
-            Arc::new(record),
+            record,
             Journal::none(),
             self.catalogue.clone(),
             Arc::new(Silent),
@@ -63,6 +89,14 @@ impl Runner {
             other => Err(format!("the run ended early: {other:?}").into()),
         }
     }
+}
+
+/// The case's world, and the folder that holds it while it is edited by hand.
+fn open(case: &Case) -> Result<(Arc<Record>, Option<tempfile::TempDir>)> {
+    let folder = edited(case)?;
+    let path = folder.as_ref().map_or(case.world.as_path(), |f| f.path());
+    let record = Record::open(path).map_err(|e| chain(&e))?;
+    Ok((Arc::new(record), folder))
 }
 
 /// A copy of the case's world with its edits made; `None` where there are none.

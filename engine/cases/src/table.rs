@@ -1,4 +1,5 @@
-use super::Judged;
+use crate::Judged;
+use runbook_core::Certainty;
 
 /// One row a case, and below it what is wrong with those that are.
 pub fn table(judged: &[Judged]) -> String {
@@ -14,14 +15,53 @@ pub fn table(judged: &[Judged]) -> String {
     ];
     let mut rows: Vec<[String; 8]> = vec![head.map(String::from)];
     rows.extend(judged.iter().map(row));
-    let mut out = String::new();
-    let width = |column: usize| rows.iter().map(|r| r[column].chars().count()).max().unwrap_or_default();
-    let widths: Vec<usize> = (0..head.len()).map(width).collect();
-    for row in &rows {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
-        out += cells.collect::<Vec<_>>().join("  ").trim_end();
-        out.push('\n');
+    let mut out = format!("{}{}{}", columns(&rows), faults(judged), sum(judged, "cases"));
+    let right: Vec<_> = judged.iter().filter(|j| j.named_its_cause()).collect();
+    let proven = right
+        .iter()
+        .filter(|j| j.first_cause().is_some_and(|f| f.certainty == Certainty::Proven));
+    out.push_str(&format!(
+        "{} of {} right causes are proven\n",
+        proven.count(),
+        right.len()
+    ));
+    out
+}
+
+/// One row a runbook: on how many worlds of others it ran, and what it was wrong about.
+pub fn foreign_table(judged: &[Judged]) -> String {
+    let mut names: Vec<&str> = judged.iter().map(|j| j.case.runbook.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let mut rows: Vec<[String; 4]> =
+        vec![["runbook", "runs on others' worlds", "wrong certainties", "failed"].map(String::from)];
+    for name in names {
+        let mine: Vec<&Judged> = judged.iter().filter(|j| j.case.runbook == name).collect();
+        let wrong: usize = mine.iter().map(|j| j.wrong_certainties.len()).sum();
+        let failed = mine.iter().filter(|j| j.result.is_none()).count();
+        rows.push([
+            name.into(),
+            mine.len().to_string(),
+            wrong.to_string(),
+            failed.to_string(),
+        ]);
     }
+    format!("{}{}{}", columns(&rows), faults(judged), sum(judged, "runs"))
+}
+
+fn columns<const N: usize>(rows: &[[String; N]]) -> String {
+    let width = |column: usize| rows.iter().map(|r| r[column].chars().count()).max().unwrap_or_default();
+    let widths: Vec<usize> = (0..N).map(width).collect();
+    let line = |row: &[String; N]| {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_string() + "\n"
+    };
+    rows.iter().map(line).collect()
+}
+
+/// What is wrong with those that are.
+fn faults(judged: &[Judged]) -> String {
+    let mut out = String::new();
     // One broken script spoils all of its cases: said once.
     let mut told: Vec<(&[String], Vec<String>)> = vec![];
     for wrong in judged.iter().filter(|j| !j.is_ok()) {
@@ -37,15 +77,17 @@ pub fn table(judged: &[Judged]) -> String {
             out += &format!("  {line}\n");
         }
     }
+    out
+}
+
+fn sum(judged: &[Judged], what: &str) -> String {
     let failed = judged.iter().filter(|j| !j.is_ok()).count();
     let certainties: usize = judged.iter().map(|j| j.wrong_certainties.len()).sum();
-    out += &format!(
-        "\n{} cases: {} as expected, {failed} wrong",
+    format!(
+        "\n{} {what}: {} as expected, {failed} wrong; {certainties} wrong certainties\n",
         judged.len(),
         judged.len() - failed
-    );
-    out.push_str(&format!("; {certainties} wrong certainties\n"));
-    out
+    )
 }
 
 fn row(judged: &Judged) -> [String; 8] {

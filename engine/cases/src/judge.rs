@@ -1,5 +1,4 @@
-use super::Case;
-use crate::Result;
+use crate::{Case, Result};
 use runbook_core::{Certainty, Verdict};
 use runbook_run::{CauseRecord, RunResult};
 
@@ -17,6 +16,12 @@ pub struct Judged {
 impl Judged {
     pub fn is_ok(&self) -> bool {
         self.faults.is_empty()
+    }
+
+    /// Was a cause asked for, and named first?
+    pub fn named_its_cause(&self) -> bool {
+        let first = self.first_cause().map(|c| &c.code);
+        first.is_some_and(|code| self.case.expect.first.contains(code))
     }
 
     pub fn first_cause(&self) -> Option<&CauseRecord> {

@@ -1,0 +1,49 @@
+use crate::{Case, Expect, Runner, by_world};
+
+/// Every runbook on every world that it has no case of: whatever it calls proven there must be true of that world, which
+/// is what the cases of other runbooks say of it.
+pub fn foreign(runner: &Runner, cases: &[Case]) -> Vec<Case> {
+    let mut found = vec![];
+    for world in by_world(cases) {
+        let world: Vec<&Case> = world.into_iter().map(|(_, case)| case).collect();
+        let mut truth: Vec<String> = world
+            .iter()
+            .flat_map(|c| c.expect.first.iter().chain(&c.expect.also).cloned())
+            .collect();
+        truth.sort();
+        truth.dedup();
+        for runbook in runner.names() {
+            let mut asked: Vec<Vec<String>> = vec![];
+            for case in world.iter().filter(|c| c.runbook != *runbook) {
+                let args = fitting(runner.params_of(runbook), &case.expect.args);
+                let known = world.iter().any(|c| c.runbook == *runbook && c.expect.args == args);
+                if !known && !asked.contains(&args) {
+                    asked.push(args);
+                }
+            }
+            found.extend(asked.into_iter().map(|args| Case {
+                runbook: runbook.clone(),
+                name: world[0].name.clone(),
+                world: world[0].world.clone(),
+                expect: Expect {
+                    world: world[0].expect.world.clone(),
+                    args,
+                    also: truth.clone(),
+                    edits: world[0].expect.edits.clone(),
+                    ..Expect::default()
+                },
+            }));
+        }
+    }
+    found
+}
+
+/// Of another runbook's arguments those that this one has a parameter for.
+fn fitting(params: &[String], args: &[String]) -> Vec<String> {
+    let pairs = args.chunks(2);
+    let fits = |pair: &&[String]| {
+        pair.first()
+            .is_some_and(|name| params.iter().any(|p| name.strip_prefix("--") == Some(p)))
+    };
+    pairs.filter(fits).flatten().cloned().collect()
+}
