@@ -5,6 +5,7 @@ pub mod ipset_list;
 pub mod ipset_save;
 pub mod iptables_list;
 pub mod iptables_save;
+pub mod ipvsadm;
 pub mod nft_ruleset;
 mod run;
 
@@ -31,6 +32,13 @@ pub(crate) const PARSERS: &[Parser] = &[
         ],
         returns: "chains with policy, references and rules: counters in packets and bytes, target, addresses, comments, details",
         parse: |text| to_json(iptables_list::parse(text)),
+    },
+    Parser {
+        name: "ipvsadm",
+        command: "ipvsadm -Ln",
+        versions: &["1.31", "1.31 -Sn"],
+        returns: "services with protocol, address, port, scheduler, persistence in seconds and their servers",
+        parse: |text| to_json(ipvsadm::parse(text)),
     },
     Parser {
         name: "conntrack_list",

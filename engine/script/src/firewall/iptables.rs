@@ -135,8 +135,11 @@ impl Walk<'_> {
             let known = match (m.module, m.option) {
                 ("comment", _) | (_, None) => Holds::Yes,
                 (_, Some("dport" | "destination-port" | "dports" | "destination-ports")) => ports_hold(value, p.port),
+                (_, Some("sport" | "source-port" | "sports" | "source-ports")) if p.source_port.is_some() => {
+                    ports_hold(value, p.source_port)
+                }
                 ("conntrack" | "state", Some("ctstate" | "state")) => {
-                    Holds::from(Some(value.split(',').any(|s| s == "NEW")))
+                    Holds::from(Some(value.split(',').any(|s| s.eq_ignore_ascii_case(p.state()))))
                 }
                 ("addrtype", Some("dst-type")) if value == "LOCAL" => Holds::from(Some(p.hook == Hook::Input)),
                 ("addrtype", Some("src-type")) if value == "LOCAL" => Holds::from(Some(p.hook == Hook::Output)),
