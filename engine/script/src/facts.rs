@@ -254,6 +254,7 @@ pub(crate) const FACTS: &[Fact] = &[
         "cni_files",
         &[&["ls", "-1", "/etc/cni/net.d"], &["ls", "-1", "/host/etc/cni/net.d"]],
     ),
+    text("nm_devices", &[&["nmcli", "-t", "-f", "DEVICE,STATE", "device"]]),
 ];
 
 pub(crate) fn by_name(name: &str) -> Option<&'static Fact> {

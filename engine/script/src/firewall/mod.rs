@@ -1,9 +1,11 @@
 //! Which rules of a node's firewall would drop a packet. Calico's and kube-proxy's own chains are not looked into:
 //! what they do follows from policy and Services, which the model computes.
 
+mod calico;
 mod iptables;
 mod nft;
 
+pub(crate) use calico::{Programmed, in_iptables, in_nft};
 pub(crate) use iptables::{iptables_drops, iptables_may_drop};
 pub(crate) use nft::{is_managed_table, nft_drops, nft_may_drop};
 
