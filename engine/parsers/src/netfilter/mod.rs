@@ -49,6 +49,10 @@ num   pkts bytes target     prot opt in     out     source               destina
         command: "ipvsadm -Ln",
         versions: &["1.31", "1.31 -Sn"],
         returns: "services with protocol, address, port, scheduler, persistence in seconds and their servers",
+        example: Example {
+            text: "TCP  10.96.0.10:53 rr\n  -> 10.244.1.5:53                Masq    1      0          0",
+            holds: r#"got.services[0].port == 53 && got.services[0].servers[0].address == "10.244.1.5""#,
+        },
         parse: |text| to_json(ipvsadm::parse(text)),
     },
     Parser {
