@@ -136,7 +136,9 @@ pub fn enforcement(index: &PolicyIndex, node: &str, rules: &FilterRules) -> Enfo
     let max = chain_max(rules);
     let policies: Vec<EnforcedPolicy> = active
         .iter()
-        .filter(|(policy, direction)| !policy.do_not_track && !policy.pre_dnat && on_workload(index, node, policy, *direction))
+        .filter(|(policy, direction)| {
+            !policy.do_not_track && !policy.pre_dnat && on_workload(index, node, policy, *direction)
+        })
         .map(|(policy, direction)| {
             let names = policy_chains(&policy.id, *direction, max);
             EnforcedPolicy {
@@ -219,9 +221,15 @@ fn endpoint(
         .filter(|name| !wanted.iter().any(|(_, names)| names.contains(name)))
         .cloned()
         .collect();
-    let mut drops = chain.as_deref().map(|name| drops_of(rules, name, None)).unwrap_or_default();
+    let mut drops = chain
+        .as_deref()
+        .map(|name| drops_of(rules, name, None))
+        .unwrap_or_default();
     for name in asked.iter().filter(|name| is_policy(name)) {
-        let policy = wanted.iter().find(|(_, names)| names.contains(name)).map(|(policy, _)| policy.reference());
+        let policy = wanted
+            .iter()
+            .find(|(_, names)| names.contains(name))
+            .map(|(policy, _)| policy.reference());
         drops.extend(drops_of(rules, name, policy));
     }
     EnforcedEndpoint {
@@ -297,7 +305,9 @@ fn read_drop(chain: &str, rule: &FilterRule, policy: Option<String>) -> CalicoDr
 
 fn node_drops(rules: &FilterRules) -> Vec<CalicoDrop> {
     let shared = |name: &&String| {
-        name.starts_with("cali-from-wl-dispatch") || name.starts_with("cali-to-wl-dispatch") || *name == "cali-cidr-block"
+        name.starts_with("cali-from-wl-dispatch")
+            || name.starts_with("cali-to-wl-dispatch")
+            || *name == "cali-cidr-block"
     };
     let mut found: Vec<CalicoDrop> = rules
         .chains

@@ -10,7 +10,8 @@ mod sections;
 
 pub use diff::{Diff, Difference, DifferenceKind, Section, diff};
 pub use enforcement::{
-    CalicoDrop, DropReason, EnforcedEndpoint, EnforcedPolicy, Enforcement, FilterRule, FilterRules, SetState, enforcement,
+    CalicoDrop, DropReason, EnforcedEndpoint, EnforcedPolicy, Enforcement, FilterRule, FilterRules, SetState,
+    enforcement,
 };
 pub use expected::{
     ExpectedChain, ExpectedDataplane, ExpectedDevice, ExpectedSet, ExpectedSysctl, NatOutgoing, expected_dataplane,

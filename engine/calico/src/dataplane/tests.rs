@@ -216,7 +216,10 @@ fn policy_is_followed_from_the_hook_to_its_chain() {
     let drop = FilterRule {
         drops: true,
         packets: Some(3),
-        comments: vec!["cali:x".to_owned(), "End of tier default. Drop if no policies passed packet".to_owned()],
+        comments: vec![
+            "cali:x".to_owned(),
+            "End of tier default. Drop if no policies passed packet".to_owned(),
+        ],
         ..FilterRule::default()
     };
     let mut rules = FilterRules {
@@ -227,7 +230,10 @@ fn policy_is_followed_from_the_hook_to_its_chain() {
     };
     for (name, chain_rules) in [
         ("FORWARD", vec![rule("cali-FORWARD")]),
-        ("cali-FORWARD", vec![rule("cali-to-wl-dispatch"), rule("cali-from-wl-dispatch")]),
+        (
+            "cali-FORWARD",
+            vec![rule("cali-to-wl-dispatch"), rule("cali-from-wl-dispatch")],
+        ),
         ("cali-to-wl-dispatch", vec![rule(&toward)]),
         ("cali-from-wl-dispatch", vec![rule(&from)]),
         // Policies of one group are asked from a chain between.
@@ -242,11 +248,16 @@ fn policy_is_followed_from_the_hook_to_its_chain() {
     assert!(state.hooked && state.endpoints.iter().all(|at| at.dispatched && at.lacks.is_empty()));
     assert_eq!(state.policies[0].chain.as_deref(), Some(chain));
     let told = &state.endpoints[0].drops[0];
-    assert_eq!((told.reason, told.tier.as_deref(), told.packets), (DropReason::EndOfTier, Some("default"), Some(3)));
+    assert_eq!(
+        (told.reason, told.tier.as_deref(), told.packets),
+        (DropReason::EndOfTier, Some("default"), Some(3))
+    );
     // The set of the rule's source is not there at all.
     assert_eq!((state.sets.len(), state.sets[0].present), (1, false));
 
-    rules.chains.insert("cali-gi-group".to_owned(), vec![rule("cali-pi-knp/x/gone")]);
+    rules
+        .chains
+        .insert("cali-gi-group".to_owned(), vec![rule("cali-pi-knp/x/gone")]);
     rules.chains.insert("cali-pi-knp/x/gone".to_owned(), vec![]);
     let state = enforcement(&index, "a", &rules);
     assert_eq!(state.endpoints[0].lacks, ["KubernetesNetworkPolicy/x/lock"]);

@@ -69,7 +69,10 @@ impl PolicyIndex {
             }
             json!([peer])
         } else {
-            let terms: Vec<String> = labels.iter().map(|(key, value)| format!("{key} == '{value}'")).collect();
+            let terms: Vec<String> = labels
+                .iter()
+                .map(|(key, value)| format!("{key} == '{value}'"))
+                .collect();
             let mut peer = json!({"selector": terms.join(" && ")});
             if !same {
                 peer["namespaceSelector"] = json!(format!("projectcalico.org/name == '{namespace}'"));
@@ -106,7 +109,11 @@ pub(super) fn raw_rule(
         return Some(json!({end: peer, "ports": [{"protocol": protocol.to_string(), "port": port}]}));
     }
     let mut rule = json!({"action": "Allow", "protocol": protocol.to_string()});
-    let end = if direction == Direction::Ingress { "source" } else { "destination" };
+    let end = if direction == Direction::Ingress {
+        "source"
+    } else {
+        "destination"
+    };
     rule[end] = peer;
     if let Some(port) = port {
         rule["destination"]["ports"] = json!([port]);

@@ -144,7 +144,10 @@ impl PolicyIndex {
         if part.deciding.element != Decided::EndOfTier {
             return None;
         }
-        let steps = part.tiers.iter().filter(|step| Some(&step.tier) == part.deciding.tier.as_ref());
+        let steps = part
+            .tiers
+            .iter()
+            .filter(|step| Some(&step.tier) == part.deciding.tier.as_ref());
         for step in steps.flat_map(|tier| &tier.policies).filter(|step| !step.staged) {
             for rule_step in step.rules.iter().filter(|rule| rule.action == Action::Allow) {
                 let (Some(field), Some(hint)) = (rule_step.failed_field, &rule_step.hint) else {
@@ -171,17 +174,16 @@ impl PolicyIndex {
                         let port = port?;
                         let named: Vec<String> = entity.ports.iter().map(ToString::to_string).collect();
                         entity.ports = vec![Port::Range(port, port)];
-                        format!("`{}` says port `{}`; it should say `{port}`", rule_step.path, named.join("`, `"))
+                        format!(
+                            "`{}` says port `{}`; it should say `{port}`",
+                            rule_step.path,
+                            named.join("`, `")
+                        )
                     }
                     ProposalKind::CorrectSelector if field.ends_with(".selector") => {
                         let old = entity.selector.clone()?;
                         let mended = self.mended(&old, side)?;
-                        let sentence = format!(
-                            "`{}` selects `{}`: {}",
-                            rule_step.path,
-                            words_of(&old),
-                            hint.sentence
-                        );
+                        let sentence = format!("`{}` selects `{}`: {}", rule_step.path, words_of(&old), hint.sentence);
                         entity.selector = Some(mended);
                         sentence
                     }
@@ -242,7 +244,10 @@ impl PolicyIndex {
                 (rank, deciding.rule_index?)
             }
             Decided::EndOfTier => {
-                let tier = part.tiers.iter().find(|step| Some(&step.tier) == part.deciding.tier.as_ref())?;
+                let tier = part
+                    .tiers
+                    .iter()
+                    .find(|step| Some(&step.tier) == part.deciding.tier.as_ref())?;
                 let owners = tier.policies.iter().filter(|step| !step.staged && editable(step.kind));
                 let ranks = owners.filter_map(|step| {
                     self.policies.iter().position(|policy| {
@@ -267,14 +272,24 @@ impl PolicyIndex {
         let (entity, peer) = self.peer(&policy, other)?;
         let mut rule = Rule::any(Action::Allow, format!("spec.{}[{at}]", part.direction.word()));
         rule.protocol = Some(seen.protocol);
-        let ports: Vec<Port> = seen.destination_port.map(|port| Port::Range(port, port)).into_iter().collect();
+        let ports: Vec<Port> = seen
+            .destination_port
+            .map(|port| Port::Range(port, port))
+            .into_iter()
+            .collect();
         if destination {
             rule.destination = entity;
         } else {
             rule.source = entity;
         }
         rule.destination.ports = ports;
-        let raw = raw_rule(policy.id.kind, part.direction, seen.protocol, seen.destination_port, peer)?;
+        let raw = raw_rule(
+            policy.id.kind,
+            part.direction,
+            seen.protocol,
+            seen.destination_port,
+            peer,
+        )?;
         let rules = match part.direction {
             Direction::Ingress => &mut policy.ingress_rules,
             Direction::Egress => &mut policy.egress_rules,
@@ -367,7 +382,8 @@ impl PolicyIndex {
         for at in destinations.into_iter().take(most) {
             let endpoint = &self.endpoints[at];
             let name = self.pod_name(at);
-            let ask = |index: &Self| index.reach(&endpoint.namespace, &endpoint.pod, flow.protocol, flow.destination_port);
+            let ask =
+                |index: &Self| index.reach(&endpoint.namespace, &endpoint.pod, flow.protocol, flow.destination_port);
             for (before, after) in ask(self).into_iter().zip(ask(changed)) {
                 if before.decision == Decision::Deny && after.decision == Decision::Allow {
                     add(format!("{}/{}", after.namespace, after.pod), name.clone());

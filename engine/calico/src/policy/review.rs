@@ -81,10 +81,12 @@ impl PolicyIndex {
 
     fn review_of(&self, rank: usize, policy: &Policy, selected_count: usize) -> PolicyReview {
         let hosts = self.host_endpoints.iter();
-        let rules = [Direction::Ingress, Direction::Egress].into_iter().flat_map(|direction| {
-            let rules = policy.rules(direction).iter().enumerate();
-            rules.map(move |(at, rule)| self.review_rule(policy, direction, at, rule))
-        });
+        let rules = [Direction::Ingress, Direction::Egress]
+            .into_iter()
+            .flat_map(|direction| {
+                let rules = policy.rules(direction).iter().enumerate();
+                rules.map(move |(at, rule)| self.review_rule(policy, direction, at, rule))
+            });
         PolicyReview {
             id: policy.reference(),
             kind: policy.id.kind,
@@ -134,7 +136,8 @@ impl PolicyIndex {
     fn unknown_port(&self, policy: &Policy, direction: Direction, rule: &Rule) -> Option<(String, Option<String>)> {
         let protocol = rule.protocol.unwrap_or(Protocol::TCP);
         let reached = |labels: &crate::workload::EndpointLabels| {
-            let selected = |selector: &Option<Selector>| selector.as_ref().is_none_or(|selector| selector.matches(labels));
+            let selected =
+                |selector: &Option<Selector>| selector.as_ref().is_none_or(|selector| selector.matches(labels));
             selected(&rule.destination.selector) && (direction == Direction::Egress || policy.selector.matches(labels))
         };
         rule.destination.ports.iter().find_map(|port| {
@@ -159,7 +162,10 @@ impl PolicyIndex {
 
     /// The Service whose address is all that a net can mean.
     fn service_of(&self, net: &IpNet) -> Option<String> {
-        let covers_pods = self.pools.iter().any(|pool| net.contains(&pool.cidr) || pool.cidr.contains(net));
+        let covers_pods = self
+            .pools
+            .iter()
+            .any(|pool| net.contains(&pool.cidr) || pool.cidr.contains(net));
         let covers_nodes = self
             .nodes
             .iter()
@@ -191,5 +197,8 @@ fn whole_namespace(entity: &Entity) -> bool {
                 .is_some_and(|label| label.starts_with(NAMESPACE_PREFIX) || label == NAMESPACE),
         }
     }
-    entity.selector.as_ref().is_some_and(|selector| only_namespaces(selector.expr()))
+    entity
+        .selector
+        .as_ref()
+        .is_some_and(|selector| only_namespaces(selector.expr()))
 }

@@ -20,21 +20,34 @@ fn proposals(lists: &[Value], from: &str, to: &str, port: u16) -> Vec<Proposal> 
 
 #[test]
 fn a_rule_for_exactly_the_flow() {
-    let lists = [one("KNP", "lock", json!({"podSelector": {}, "policyTypes": ["Ingress"]}))];
+    let lists = [one(
+        "KNP",
+        "lock",
+        json!({"podSelector": {}, "policyTypes": ["Ingress"]}),
+    )];
     let all = proposals(&lists, "y/c", "x/b", 80);
     assert_eq!(all.len(), 1);
     let edit = &all[0].edits[0];
-    assert_eq!((edit.name.as_str(), edit.direction, edit.selected_count), ("lock", Direction::Ingress, 2));
+    assert_eq!(
+        (edit.name.as_str(), edit.direction, edit.selected_count),
+        ("lock", Direction::Ingress, 2)
+    );
     let rule = json!({"from": [{"podSelector": {"matchLabels": {"app": "c"}},
         "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "y"}}}],
         "ports": [{"protocol": "TCP", "port": 80}]});
-    assert_eq!(edit.patch, Some(json!([{"op": "add", "path": "/spec/ingress", "value": [rule]}])));
+    assert_eq!(
+        edit.patch,
+        Some(json!([{"op": "add", "path": "/spec/ingress", "value": [rule]}]))
+    );
     // The policy selects both pods of the namespace, so the other one opens as well.
     let opened = Opened {
         source: "y/c".to_owned(),
         destination: "x/a".to_owned(),
     };
-    assert_eq!((all[0].opens.as_slice(), all[0].opens_count, all[0].complete), (&[opened][..], 1, true));
+    assert_eq!(
+        (all[0].opens.as_slice(), all[0].opens_count, all[0].complete),
+        (&[opened][..], 1, true)
+    );
 }
 
 #[test]
@@ -79,7 +92,10 @@ fn before_the_rule_that_denies() {
         (&patch[0]["path"], &patch[0]["value"]["source"]["selector"]),
         (&json!("/spec/ingress/1"), &json!("app == 'a'"))
     );
-    assert_eq!(patch[0]["value"]["source"]["namespaceSelector"], "projectcalico.org/name == 'x'");
+    assert_eq!(
+        patch[0]["value"]["source"]["namespaceSelector"],
+        "projectcalico.org/name == 'x'"
+    );
 }
 
 #[test]
@@ -111,9 +127,16 @@ fn reviews() {
     let reviews = index.review();
     let of = |name: &str| reviews.iter().find(|review| review.name == name).unwrap();
     let broad = of("broad");
-    assert_eq!((broad.selected_count, broad.id.as_str()), (0, "KubernetesNetworkPolicy/x/broad"));
+    assert_eq!(
+        (broad.selected_count, broad.id.as_str()),
+        (0, "KubernetesNetworkPolicy/x/broad")
+    );
     assert_eq!(broad.selector_typo.as_ref().unwrap().nearest.as_deref(), Some("app=b"));
-    let peers: Vec<_> = broad.rules.iter().map(|rule| (rule.any_peer, rule.whole_namespace)).collect();
+    let peers: Vec<_> = broad
+        .rules
+        .iter()
+        .map(|rule| (rule.any_peer, rule.whole_namespace))
+        .collect();
     assert_eq!(peers, [(false, true), (false, false), (true, false)]);
     let ports = of("ports");
     assert_eq!(ports.rules[0].unknown_port.as_deref(), Some("htttp"));

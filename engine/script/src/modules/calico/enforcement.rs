@@ -14,7 +14,14 @@ use runbook_run::Evidence;
 use std::{collections::BTreeMap, sync::Arc};
 
 /// The dumps that decide. The other backend of iptables matters where Calico's chains stand in both.
-const FACTS: [&str; 6] = ["iptables", "ipsets", "nft", "iptables_legacy", "iptables_nft", "nft_tables"];
+const FACTS: [&str; 6] = [
+    "iptables",
+    "ipsets",
+    "nft",
+    "iptables_legacy",
+    "iptables_nft",
+    "nft_tables",
+];
 
 pub(super) fn ask(hand: &Hand, policies: &Policies, node: &str) -> Result<Dynamic> {
     if policies.ebpf(node) {
@@ -37,9 +44,12 @@ pub(super) fn ask(hand: &Hand, policies: &Policies, node: &str) -> Result<Dynami
     let ruleset = said(nft)?;
     let ruleset = ruleset.map(|text| nft_ruleset::parse(&text).map_err(|e| broken("nft list ruleset", &e, nft)));
     let ruleset = ruleset.transpose()?;
-    let native = ruleset
-        .as_ref()
-        .and_then(|ruleset| ruleset.tables.iter().find(|table| table.family == "ip" && table.name == "calico"));
+    let native = ruleset.as_ref().and_then(|ruleset| {
+        ruleset
+            .tables
+            .iter()
+            .find(|table| table.family == "ip" && table.name == "calico")
+    });
     let mut rules;
     if let Some(table) = native {
         used.push(nft.id);
@@ -82,7 +92,9 @@ pub(super) fn ask(hand: &Hand, policies: &Policies, node: &str) -> Result<Dynami
         }
         // A tool that is not there cannot have made rules that the other does not see.
         let Some(text) = said(answer)? else { continue };
-        let Ok(dump) = iptables_save::parse(&text) else { continue };
+        let Ok(dump) = iptables_save::parse(&text) else {
+            continue;
+        };
         let chains = from_iptables(&dump).chains;
         let count = chains.keys().filter(|chain| chain.starts_with("cali-")).count();
         if count > 0 {
@@ -141,7 +153,11 @@ fn iptables_rule(rule: &iptables_save::Rule<'_>) -> FilterRule {
         to: target.into_iter().map(str::to_owned).collect(),
         drops: matches!(target, Some("DROP" | "REJECT")),
         packets: rule.packets,
-        comments: rule.comments.iter().map(|comment| comment.clone().into_owned()).collect(),
+        comments: rule
+            .comments
+            .iter()
+            .map(|comment| comment.clone().into_owned())
+            .collect(),
         text: rule.text.to_owned(),
     }
 }
@@ -160,7 +176,10 @@ fn from_nft(table: &nft_ruleset::Table) -> FilterRules {
         .maps
         .iter()
         .map(|map| {
-            let to = map.elements.iter().filter_map(|element| element.value.split_whitespace().last());
+            let to = map
+                .elements
+                .iter()
+                .filter_map(|element| element.value.split_whitespace().last());
             (map.name.as_str(), to.map(bare).collect())
         })
         .collect();

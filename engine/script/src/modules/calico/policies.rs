@@ -119,7 +119,10 @@ impl Policies {
 
     /// Does a node's Felix use eBPF programs instead of rules?
     pub(super) fn ebpf(&self, node: &str) -> bool {
-        self.0.model.felix(node).is_ok_and(|felix| felix.bpf_enabled == Some(true))
+        self.0
+            .model
+            .felix(node)
+            .is_ok_and(|felix| felix.bpf_enabled == Some(true))
     }
 
     pub(super) fn verdict(&self, flow: &Flow) -> Result<Dynamic> {
@@ -150,7 +153,11 @@ impl Policies {
         let hosted = self.hosted();
         let with_hosts = all.iter().map(|review| {
             let mut value = json(review)?;
-            let policy = self.index().named(&review.id).first().map(|rank| &self.index().policies[*rank]);
+            let policy = self
+                .index()
+                .named(&review.id)
+                .first()
+                .map(|rank| &self.index().policies[*rank]);
             let fits = |at: &&WorkloadEndpoint| policy.is_some_and(|policy| policy.selector.matches(&at.labels));
             value["host_network"] = hosted.iter().filter(fits).map(name_of).collect();
             Ok(value)
@@ -202,7 +209,9 @@ impl Policies {
             }
             Party::Address(address) => {
                 let all = self.index().endpoints.iter();
-                all.filter(|at| at.addresses.contains(address)).map(|at| (at, false)).next()
+                all.filter(|at| at.addresses.contains(address))
+                    .map(|at| (at, false))
+                    .next()
             }
             Party::Node(_) => None,
         }

@@ -19,8 +19,11 @@ pub(super) fn read_flow(flow: &Map) -> Result<model::policy::Flow> {
         )));
     }
     let party = |key: &str| {
-        let named = text(key)
-            .ok_or_else(|| fail(format!("`{key}` of a flow is namespace/pod, an address or a node's name")))?;
+        let named = text(key).ok_or_else(|| {
+            fail(format!(
+                "`{key}` of a flow is namespace/pod, an address or a node's name"
+            ))
+        })?;
         model::policy::Party::parse(&named).ok_or_else(|| {
             fail(format!(
                 "`{named}` is neither namespace/pod, an address nor a node's name"
