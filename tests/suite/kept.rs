@@ -90,6 +90,29 @@ fn a_torn_journal_opens_and_is_told() {
     stage.say("replay last").is(1, &["VETH-MISSING"], &["was cut off"]);
 }
 
+#[test]
+fn a_later_run_compares_with_the_journal_of_an_earlier_one() {
+    let stage = Stage::new();
+    let world = |name: &str| format!("{}/tests/worlds/{name}.tar.zst", env!("CARGO_MANIFEST_DIR"));
+    let before = format!(
+        "run net-latency --headless --world {} --journal before",
+        world("healthy")
+    );
+    stage.say(&before).is(0, &["HEALTHY"], &[]);
+    let later = format!(
+        "run net-latency --headless --output json --journal none --world {}",
+        world("latency-one-node")
+    );
+    stage
+        .say(&format!("{later} --baseline before"))
+        .is(1, &["SLOWER-THAN-BASELINE", "6 against 6 samples"], &[]);
+    let same = before.replace("--journal before", "--journal none --output json --baseline before");
+    stage.say(&same).is(0, &["healthy"], &[]);
+    stage
+        .say(&format!("{later} --baseline nothing-there"))
+        .is(1, &["cannot read the baseline"], &[]);
+}
+
 /// Steps without their evidence: what a step asked before it was cut off is asked again under a new number.
 fn statuses(json: &str) -> Value {
     let mut steps = essence(json)["steps"].take();

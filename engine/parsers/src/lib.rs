@@ -15,4 +15,4 @@ mod registry;
 mod text;
 
 pub use error::{ParseError, Unparsed};
-pub use registry::{Parser, parsers};
+pub use registry::{Example, Parser, parsers};

@@ -12,7 +12,17 @@ pub struct Parser {
     pub versions: &'static [&'static str],
     /// One sentence: what comes back, with shape and units.
     pub returns: &'static str,
+    pub example: Example,
     pub parse: fn(&str) -> Result<serde_json::Value, ParseError>,
+}
+
+/// What a reader of the docs sees, and a test runs.
+#[derive(Debug, Clone, Copy)]
+pub struct Example {
+    /// Lines of a fixture: of a real output, where there is one.
+    pub text: &'static str,
+    /// What holds for `got`, the value of it: an expression of a script.
+    pub holds: &'static str,
 }
 
 /// Every parser there is: the answer to "what can be read?".

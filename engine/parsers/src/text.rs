@@ -1,6 +1,7 @@
 //! Lines and words: what every text parser here is made of.
 
 use crate::ParseError;
+use crate::error::quote;
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
 use std::str::{FromStr, SplitWhitespace};
@@ -90,10 +91,7 @@ impl<'a> Iterator for Words<'a> {
 }
 
 fn shortened(word: &str) -> String {
-    word.chars()
-        .take(40)
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect()
+    quote(word, 40)
 }
 
 /// The lines that hold something, without line ends (`\r\n` too) and blanks at the end.
@@ -136,6 +134,45 @@ pub(crate) fn clean(text: &str) -> Cow<'_, str> {
     Cow::Owned(plain)
 }
 
+pub(crate) fn is_blank(byte: u8) -> bool {
+    byte <= b' ' && matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
+}
+
+/// The first blank of a line from `at` on, or its end. Most words are short: eight bytes at a time are looked at, which is the quickest there is
+/// for them.
+#[inline]
+pub(crate) fn word_end(bytes: &[u8], mut at: usize) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    while let Some(eight) = bytes.get(at..at + 8).and_then(|b| <[u8; 8]>::try_from(b).ok()) {
+        let eight = u64::from_le_bytes(eight);
+        // The top bit of every byte that is at most a blank; the lowest such bit is right, and only that one is used.
+        let low = eight.wrapping_sub(ONES * 0x21) & !eight & (ONES * 0x80);
+        if low == 0 {
+            at += 8;
+            continue;
+        }
+        at += low.trailing_zeros() as usize / 8;
+        if bytes.get(at).is_none_or(|b| is_blank(*b)) {
+            return at;
+        }
+        at += 1;
+    }
+    let left = bytes.get(at..).unwrap_or_default();
+    at + left.iter().position(|b| is_blank(*b)).unwrap_or(left.len())
+}
+
+/// The digits that a text begins with as a number, and what follows them.
+#[inline]
+pub(crate) fn leading_number(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let mut value = 0u64;
+    let mut digits = 0;
+    while let Some(digit) = bytes.get(digits).map(|b| b.wrapping_sub(b'0')).filter(|d| *d < 10) {
+        value = value.checked_mul(10)?.checked_add(digit.into())?;
+        digits += 1;
+    }
+    (digits > 0).then(|| (value, &bytes[digits..]))
+}
+
 pub(crate) fn is_json(text: &str) -> bool {
     text.trim_start().starts_with(['[', '{'])
 }
@@ -169,6 +206,23 @@ mod tests {
     fn escapes_go_and_text_stays() {
         assert_eq!(clean("\u{feff}\u{1b}[1;32mup\u{1b}[0m \u{1b}[K2\u{1b}"), "up 2");
         assert_eq!(clean("\u{1b}[31\nnext"), "[31\nnext");
+    }
+
+    #[test]
+    fn words_end_at_blanks_only() {
+        for text in [
+            "",
+            "a",
+            "abcdefgh",
+            "abcdefg h",
+            "12345678 ",
+            "a\u{1}bcdefghijk\tx",
+            "äöüäöüäöü x",
+            "1234567890\r",
+        ] {
+            let end = text.find([' ', '\t', '\r', '\n']).unwrap_or(text.len());
+            assert_eq!(word_end(text.as_bytes(), 0), end, "{text:?}");
+        }
     }
 
     #[test]

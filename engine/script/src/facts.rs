@@ -73,7 +73,10 @@ const fn text(name: &'static str, forms: &'static [&'static [&'static str]]) -> 
 /// The sysctls that a packet's way depends on; all of them would be thousands of lines on a node with many pods.
 const SYSCTLS: &str = r"^net\.(ipv4\.(ip_forward|conf\.[^.]*\.(rp_filter|forwarding|proxy_arp|accept_local|log_martians|route_localnet|arp_announce)|neigh\.default\.gc_thresh[0-9]|ip_local_port_range|tcp_mtu_probing)|netfilter\.nf_conntrack_(max|count|buckets|tcp_timeout_established|tcp_be_liberal)|ipv6\.conf\.(all|default)\.(forwarding|disable_ipv6))";
 
-const BIRD: &str = "/var/run/calico/bird.ctl";
+pub(crate) const BIRD: &str = "/var/run/calico/bird.ctl";
+pub(crate) const BIRD6: &str = "/var/run/calico/bird6.ctl";
+/// Sessions of BGP on its own port, listening ones too.
+const BGP_SOCKETS: &str = "( sport = :179 or dport = :179 )";
 const READINESS: &str = "http://127.0.0.1:9099/readiness";
 
 /// Every fact there is.
@@ -117,11 +120,51 @@ pub(crate) const FACTS: &[Fact] = &[
         &[&["sysctl", "-a", "-r", SYSCTLS], &["sysctl", "-a"]],
     ),
     fact("counters", "nstat", &[&["nstat", "-az"]]),
+    both(fact("snmp", "proc_net_snmp", &[&["cat", "/proc/net/snmp"]])),
+    both(fact("netstat", "proc_net_netstat", &[&["cat", "/proc/net/netstat"]])),
+    fact(
+        "qdiscs",
+        "tc_qdisc",
+        &[&["tc", "-j", "-s", "qdisc"], &["tc", "-s", "qdisc"]],
+    ),
+    fact(
+        "tcp_sockets",
+        "ss",
+        &[
+            &["ss", "-tin"],
+            &["ss", "-tinp"],
+            // What a recording may hold instead: the sessions of BGP only.
+            &["ss", "-tinp", "( sport = :179 or dport = :179 )"],
+        ],
+    ),
+    fact(
+        "softnet",
+        "proc_net_softnet_stat",
+        &[&["cat", "/proc/net/softnet_stat"]],
+    ),
+    fact("interrupts", "proc_interrupts", &[&["cat", "/proc/interrupts"]]),
+    fact("processors", "proc_stat", &[&["cat", "/proc/stat"]]),
+    fact("load", "proc_loadavg", &[&["cat", "/proc/loadavg"]]),
+    fact("pressure", "proc_pressure", &[&["cat", "/proc/pressure/cpu"]]),
+    fact("conntrack_stats", "conntrack_stats", &[&["conntrack", "-S"]]),
+    fact("conntrack_count", "conntrack_count", &[&["conntrack", "-C"]]),
+    fact(
+        "conntrack_file",
+        "proc_net_stat_nf_conntrack",
+        &[&["cat", "/proc/net/stat/nf_conntrack"]],
+    ),
     fact("iptables", "iptables_save", &[&["iptables-save", "-c"]]),
     fact("iptables_legacy", "iptables_save", &[&["iptables-legacy-save", "-c"]]),
     fact("iptables_nft", "iptables_save", &[&["iptables-nft-save", "-c"]]),
     fact("ipsets", "ipset_save", &[&["ipset", "save"]]),
+    // The whole table; a node with much traffic has many thousand lines.
+    fact(
+        "conntrack",
+        "conntrack_list",
+        &[&["conntrack", "-L"], &["cat", "/proc/net/nf_conntrack"]],
+    ),
     fact("nft", "nft_ruleset", &[&["nft", "list", "ruleset"]]),
+    fact("ipvs", "ipvsadm", &[&["ipvsadm", "-Ln"], &["ipvsadm", "-Sn"]]),
     // Where rules cannot be had, it says at least which tables there are.
     text("nft_tables", &[&["nft", "list", "tables"]]),
     any_exit(fact(
@@ -147,6 +190,24 @@ pub(crate) const FACTS: &[Fact] = &[
             &["birdcl", "-s", BIRD, "show", "route"],
         ],
     )),
+    any_exit(fact(
+        "bird6_status",
+        "birdcl_show_status",
+        &[&["birdcl", "-s", BIRD6, "show", "status"]],
+    )),
+    any_exit(fact(
+        "bird6_protocols",
+        "birdcl_show_protocols",
+        &[&["birdcl", "-s", BIRD6, "show", "protocols"]],
+    )),
+    any_exit(fact(
+        "bird6_routes",
+        "birdcl_show_route",
+        &[
+            &["birdcl", "-s", BIRD6, "show", "route", "all"],
+            &["birdcl", "-s", BIRD6, "show", "route"],
+        ],
+    )),
     fact(
         "bird_config",
         "bird_config",
@@ -156,6 +217,7 @@ pub(crate) const FACTS: &[Fact] = &[
         "bird_ipam_config",
         &[&["cat", "/etc/calico/confd/config/bird_ipam.cfg"]],
     ),
+    fact("bgp_sockets", "ss", &[&["ss", "-tanp", BGP_SOCKETS], &["ss", "-tanp"]]),
     any_exit(fact(
         "felix_readiness",
         "felix_readiness",
@@ -170,13 +232,40 @@ pub(crate) const FACTS: &[Fact] = &[
         &[&["curl", "-s", "-m", "4", "http://127.0.0.1:9091/metrics"]],
     ),
     fact("processes", "ps", &[&["ps", "aux"], &["ps", "-ef"], &["ps"]]),
+    both(fact(
+        "sockets",
+        "ss",
+        &[&["ss", "-tulnp"], &["ss", "-tuln"], &["ss", "-tlnp"], &["ss", "-tln"]],
+    )),
+    both(fact("resolv_conf", "resolv_conf", &[&["cat", "/etc/resolv.conf"]])),
     text("hostname", &[&["hostname"]]),
     text("calico_nodename", &[&["cat", "/var/lib/calico/nodename"]]),
     text("calico_mtu", &[&["cat", "/var/lib/calico/mtu"]]),
+    // In calico-node's pod the node's own folder is mounted below `/host`.
+    fact(
+        "cni_config",
+        "cni_conflist",
+        &[
+            &["cat", "/etc/cni/net.d/10-calico.conflist"],
+            &["cat", "/host/etc/cni/net.d/10-calico.conflist"],
+        ],
+    ),
+    text(
+        "cni_files",
+        &[&["ls", "-1", "/etc/cni/net.d"], &["ls", "-1", "/host/etc/cni/net.d"]],
+    ),
+    text("nm_devices", &[&["nmcli", "-t", "-f", "DEVICE,STATE", "device"]]),
 ];
 
 pub(crate) fn by_name(name: &str) -> Option<&'static Fact> {
     FACTS.iter().find(|f| f.name == name)
+}
+
+/// Whether a protocol of confd's is one of IPv6: its name holds the address with `_` for every dot and colon.
+pub(crate) fn is_ipv6_protocol(name: &str) -> bool {
+    let address = name.split_once('_').map_or("", |(_, rest)| rest);
+    let address = address.split("_port_").next().unwrap_or_default();
+    address.contains("__") || address.split('_').count() > 4
 }
 
 /// How long a command that only reads may take on the other side.

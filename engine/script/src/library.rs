@@ -13,6 +13,7 @@ use std::{
 #[folder = "../../runbooks"]
 #[include = "*.rhai"]
 #[include = "findings/*.md"]
+#[include = "zh/*.toml"]
 struct Runbooks;
 
 #[derive(RustEmbed)]
@@ -131,6 +132,15 @@ impl Library {
         match on_disk {
             Some(path) => read_file(&path).ok(),
             None => embedded::<Stdlib>("stdlib", &file),
+        }
+    }
+
+    /// A file of words beside the runbooks: a site's own first.
+    pub(crate) fn words(&self, path: &str) -> Option<Source> {
+        let on_disk = self.folders.iter().map(|f| f.join(path)).find(|p| p.is_file());
+        match on_disk {
+            Some(path) => read_file(&path).ok(),
+            None => embedded::<Runbooks>("runbooks", path),
         }
     }
 

@@ -44,7 +44,7 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
-    /// Time and memory of a recorded run, beside a limit and a peer.
+    /// Every goal of speed and memory, beside what it is measured against.
     Bench(bench::Args),
     /// Runs one command and prints what it took, as JSON (used by `bench`).
     #[command(hide = true)]

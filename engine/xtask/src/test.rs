@@ -11,6 +11,9 @@ use xtask::Result;
 /// The matrix is a test as well, for those who run `cargo test`; here it has a part of its own.
 const MATRIX_TEST: &str = "every_runbook_says_what_is_true";
 
+/// How long the parsers are fed with what nobody prints, all together; `FUZZ_SECONDS` says otherwise.
+const FUZZ_SECONDS: &str = "60";
+
 pub(crate) fn run(yes: bool) -> Result<bool> {
     let mut summary = Summary::default();
     let missing = needs::provide(yes)?;
@@ -115,6 +118,9 @@ fn cargo_test(summary: &mut Summary) -> Result<()> {
         MATRIX_TEST,
     ];
     let mut command = sh::cargo(&args);
+    if std::env::var_os("FUZZ_SECONDS").is_none() {
+        command.env("FUZZ_SECONDS", FUZZ_SECONDS);
+    }
     eprintln!("$ {}", sh::line(&command));
     let mut child = command
         .stdout(Stdio::piped())
@@ -134,6 +140,7 @@ fn cargo_test(summary: &mut Summary) -> Result<()> {
         failed,
         ignored,
         skipped,
+        fuzz,
         ..
     } = reader;
     // Tests that do not build, or die, have no line of their own.
@@ -146,6 +153,10 @@ fn cargo_test(summary: &mut Summary) -> Result<()> {
         "{} tests: {passed} passed, {failed} failed{why}",
         word(failed == 0)
     ));
+    match fuzz {
+        Some(what) => summary.lines.push(format!("{} fuzz: {what}", word(true))),
+        None => summary.count("fuzz: it did not end", false),
+    }
     if ignored > 0 {
         summary
             .lines
@@ -163,6 +174,8 @@ struct Reader {
     failed: usize,
     ignored: usize,
     skipped: Vec<String>,
+    /// What the search for inputs that break a parser came to.
+    fuzz: Option<String>,
     /// Inside the outputs of tests that passed.
     successes: bool,
     test: String,
@@ -188,6 +201,10 @@ impl Reader {
             self.skipped.push(format!("{}: {what}", self.test));
             return Some(line);
         }
+        if let Some(what) = line.strip_prefix("fuzz: ") {
+            self.fuzz = Some(what.into());
+            return Some(line);
+        }
         if let Some(test) = line.strip_prefix("---- ").and_then(|l| l.strip_suffix(" stdout ----")) {
             self.test = test.into();
         }
@@ -211,7 +228,7 @@ mod tests {
     #[test]
     fn counts_come_from_what_libtest_prints() {
         let output = "\nrunning 3 tests\ntest a ... ok\ntest b ... FAILED\ntest c ... ignored, slow\n\nsuccesses:\n\n\
-                      ---- a stdout ----\nskipped: no `sshd` on this machine\n\n\nsuccesses:\n    a\n\nfailures:\n\n\
+                      ---- a stdout ----\nskipped: no `sshd` on this machine\nfuzz: 9 inputs\n\n\nsuccesses:\n    a\n\nfailures:\n\n\
                       ---- b stdout ----\nthread 'b' panicked\n\nfailures:\n    b\n\n\
                       test result: FAILED. 1 passed; 1 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s\n\
                       test result: ok. 40 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out\n";
@@ -219,6 +236,7 @@ mod tests {
         let shown: Vec<&str> = output.lines().filter_map(|l| reader.line(l)).collect();
         assert_eq!((reader.passed, reader.failed, reader.ignored), (41, 1, 1));
         assert_eq!(reader.skipped, ["a: no `sshd` on this machine"]);
+        assert_eq!(reader.fuzz.as_deref(), Some("9 inputs"));
         assert!(
             shown.contains(&"thread 'b' panicked") && shown.contains(&"test b ... FAILED"),
             "{shown:?}"

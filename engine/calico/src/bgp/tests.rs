@@ -7,7 +7,7 @@ use crate::{
     pool::{BlockAffinity, IpPool},
 };
 
-fn node(name: &str, address: &str, extra: Value) -> Node {
+pub(super) fn node(name: &str, address: &str, extra: Value) -> Node {
     let mut annotations = json!({"projectcalico.org/IPv4Address": address});
     if let (Some(all), Value::Object(extra)) = (annotations.as_object_mut(), extra) {
         all.extend(extra);
@@ -16,7 +16,7 @@ fn node(name: &str, address: &str, extra: Value) -> Node {
     Node::from_value(&json!({"metadata": {"name": name, "labels": labels, "annotations": annotations}})).unwrap()
 }
 
-fn nodes() -> Vec<Node> {
+pub(super) fn nodes() -> Vec<Node> {
     vec![
         node("a", "192.0.2.1/24", Value::Null),
         node("b", "192.0.2.2/24", json!({"projectcalico.org/ASNumber": "65001"})),
@@ -28,14 +28,14 @@ fn nodes() -> Vec<Node> {
     ]
 }
 
-fn peers(specs: &[(&str, Value)]) -> Vec<BgpPeer> {
+pub(super) fn peers(specs: &[(&str, Value)]) -> Vec<BgpPeer> {
     specs
         .iter()
         .map(|(name, spec)| BgpPeer::from_value(&json!({"metadata": {"name": name}, "spec": spec})).unwrap())
         .collect()
 }
 
-fn config(spec: Value) -> BgpConfig {
+pub(super) fn config(spec: Value) -> BgpConfig {
     BgpConfig::from_value(&json!({"metadata": {"name": "default"}, "spec": spec})).unwrap()
 }
 

@@ -1,6 +1,7 @@
 //! What a node should have programmed, and how that differs from what it has.
 
 mod diff;
+mod enforcement;
 mod expected;
 mod programmed;
 mod rendered;
@@ -8,6 +9,10 @@ mod routes;
 mod sections;
 
 pub use diff::{Diff, Difference, DifferenceKind, Section, diff};
+pub use enforcement::{
+    CalicoDrop, DropReason, EnforcedEndpoint, EnforcedPolicy, Enforcement, FilterRule, FilterRules, SetState,
+    enforcement,
+};
 pub use expected::{
     ExpectedChain, ExpectedDataplane, ExpectedDevice, ExpectedSet, ExpectedSysctl, NatOutgoing, expected_dataplane,
 };

@@ -194,3 +194,76 @@ fn ebpf_has_no_chains_to_compare() {
     assert_eq!(found.differences, []);
     assert_eq!(found.not_compared.len(), 8);
 }
+
+#[test]
+fn policy_is_followed_from_the_hook_to_its_chain() {
+    let pod = json!({"metadata": {"name": "p", "namespace": "x"}, "spec": {"nodeName": "a"}, "status": {"podIP": "10.0.1.1"}});
+    let policy = json!({"kind": "NetworkPolicy", "apiVersion": "networking.k8s.io/v1", "metadata": {"name": "lock", "namespace": "x"},
+        "spec": {"podSelector": {}, "policyTypes": ["Ingress"], "ingress": [{"from": [{"podSelector": {}}]}]}});
+    let (index, _) = PolicyIndex::new(&Cluster::load(&[
+        node("a", 1),
+        object("Namespace", "x", json!({})),
+        object("Pod", "p", pod),
+        policy,
+    ]));
+    let rule = |to: &str| FilterRule {
+        to: vec![to.to_owned()],
+        ..FilterRule::default()
+    };
+    let device = crate::names::veth("cali", "x", "p");
+    let (toward, from) = (format!("cali-tw-{device}"), format!("cali-fw-{device}"));
+    let chain = "cali-pi-knp/x/lock";
+    let drop = FilterRule {
+        drops: true,
+        packets: Some(3),
+        comments: vec![
+            "cali:x".to_owned(),
+            "End of tier default. Drop if no policies passed packet".to_owned(),
+        ],
+        ..FilterRule::default()
+    };
+    let mut rules = FilterRules {
+        flavour: Some(ChainFlavour::Iptables),
+        hooks: vec!["FORWARD".to_owned()],
+        sets: Some(Default::default()),
+        ..FilterRules::default()
+    };
+    for (name, chain_rules) in [
+        ("FORWARD", vec![rule("cali-FORWARD")]),
+        (
+            "cali-FORWARD",
+            vec![rule("cali-to-wl-dispatch"), rule("cali-from-wl-dispatch")],
+        ),
+        ("cali-to-wl-dispatch", vec![rule(&toward)]),
+        ("cali-from-wl-dispatch", vec![rule(&from)]),
+        // Policies of one group are asked from a chain between.
+        (toward.as_str(), vec![rule("cali-gi-group"), drop]),
+        ("cali-gi-group", vec![rule(chain)]),
+        (from.as_str(), vec![]),
+        (chain, vec![]),
+    ] {
+        rules.chains.insert(name.to_owned(), chain_rules);
+    }
+    let state = enforcement(&index, "a", &rules);
+    assert!(state.hooked && state.endpoints.iter().all(|at| at.dispatched && at.lacks.is_empty()));
+    assert_eq!(state.policies[0].chain.as_deref(), Some(chain));
+    let told = &state.endpoints[0].drops[0];
+    assert_eq!(
+        (told.reason, told.tier.as_deref(), told.packets),
+        (DropReason::EndOfTier, Some("default"), Some(3))
+    );
+    // The set of the rule's source is not there at all.
+    assert_eq!((state.sets.len(), state.sets[0].present), (1, false));
+
+    rules
+        .chains
+        .insert("cali-gi-group".to_owned(), vec![rule("cali-pi-knp/x/gone")]);
+    rules.chains.insert("cali-pi-knp/x/gone".to_owned(), vec![]);
+    let state = enforcement(&index, "a", &rules);
+    assert_eq!(state.endpoints[0].lacks, ["KubernetesNetworkPolicy/x/lock"]);
+    assert_eq!(state.endpoints[0].surplus, ["cali-pi-knp/x/gone"]);
+
+    rules.chains.insert("FORWARD".to_owned(), vec![]);
+    assert!(!enforcement(&index, "a", &rules).hooked);
+    assert_eq!(enforcement(&index, "a", &FilterRules::default()).flavour, None);
+}

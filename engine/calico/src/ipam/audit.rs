@@ -5,12 +5,12 @@ use std::{
 };
 
 use ipnet::IpNet;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{
     facts::{AuditFacts, AuditHandle, AuditPod},
     problem::{Problem, ProblemKind},
-    stream::{StreamError, each_item},
+    stream::{ApiBlock, StreamError, each_item},
     structure::block_faults,
 };
 use crate::{
@@ -64,11 +64,6 @@ pub fn audit<'b>(facts: &AuditFacts, blocks: impl IntoIterator<Item = &'b Block>
         audit.block(block);
     }
     audit.finish()
-}
-
-#[derive(Debug, Deserialize)]
-struct ApiBlock {
-    spec: Block,
 }
 
 impl<'a> Audit<'a> {
@@ -271,7 +266,7 @@ impl<'a> Audit<'a> {
         allocation: &Allocation,
         sentence: String,
     ) {
-        let get = |key: &str| allocation.secondary.get(key).cloned();
+        let get = |key: &str| allocation.secondary.get(key).map(str::to_owned);
         let pod = get("namespace")
             .zip(get("pod"))
             .map(|(namespace, pod)| format!("{namespace}/{pod}"));

@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::Serialize;
 
@@ -52,11 +54,13 @@ fn capacity_of(pool: &IpPool, blocks: &[Block], reservations: &[IpReservation]) 
     let reserved_nets = reserved_in(pool.cidr, reservations);
     let is_reserved = |address: std::net::IpAddr| reserved_nets.iter().any(|net| net.contains(&address));
     let used: u128 = inside.iter().map(|block| block.used() as u128).sum();
-    let used_of_reserved = inside
-        .iter()
-        .flat_map(|block| block.allocated())
-        .filter(|(address, _)| is_reserved(*address))
-        .count() as u128;
+    let used_of_reserved = match reserved_nets.is_empty() {
+        true => 0,
+        false => {
+            let taken = inside.iter().flat_map(|block| block.allocated());
+            taken.filter(|(address, _)| is_reserved(*address)).count() as u128
+        }
+    };
     let addresses = pool.addresses();
     let reserved: u128 = reserved_nets.iter().map(|net| size(*net)).fold(0, u128::saturating_add);
     let reserved = reserved.saturating_sub(used_of_reserved);
@@ -128,38 +132,55 @@ pub struct NodeCapacity {
     pub reachable: Option<u64>,
 }
 
-/// Returns the capacity of one node.
-pub fn node_capacity(node: &Node, blocks: &[Block], config: &IpamConfig) -> NodeCapacity {
-    let own: Vec<&Block> = blocks
-        .iter()
-        .filter(|block| !block.deleted && block.node() == Some(&node.name))
-        .collect();
-    let of_other = |block: &Block| {
-        block
-            .allocated()
-            .filter(|(_, owner)| owner.node().is_some_and(|name| name != node.name))
-            .count()
-    };
-    let borrowed = blocks
-        .iter()
-        .filter(|block| !block.deleted && block.node() != Some(&node.name))
-        .flat_map(Block::allocated)
-        .filter(|(_, owner)| owner.node() == Some(&node.name))
-        .count();
-    let addresses: usize = own.iter().map(|block| block.allocations.len()).sum();
-    let used: usize = own.iter().map(|block| block.used()).sum();
-    let largest = own.iter().map(|block| block.allocations.len() as u64).max();
-    let by_blocks = largest.map(|size| size.saturating_mul(u64::from(config.max_blocks_per_host)));
+/// What the blocks say about one node.
+#[derive(Debug, Clone, Copy, Default)]
+struct Share {
+    blocks: usize,
+    addresses: usize,
+    used: usize,
+    borrowed: usize,
+    lent: usize,
+    largest: u64,
+}
+
+/// Returns the capacity of each node, in the order given.
+pub fn node_capacity(nodes: &[Node], blocks: &[Block], config: &IpamConfig) -> Vec<NodeCapacity> {
+    let mut shares: HashMap<&str, Share> = HashMap::with_capacity(nodes.len());
+    for block in blocks.iter().filter(|block| !block.deleted) {
+        let owner = block.node();
+        let mut lent = 0;
+        for node in block.allocated().filter_map(|(_, allocation)| allocation.node()) {
+            if owner != Some(node) {
+                shares.entry(node).or_default().borrowed += 1;
+                lent += 1;
+            }
+        }
+        if let Some(owner) = owner {
+            let share = shares.entry(owner).or_default();
+            share.blocks += 1;
+            share.addresses += block.allocations.len();
+            share.used += block.used();
+            share.lent += lent;
+            share.largest = share.largest.max(block.allocations.len() as u64);
+        }
+    }
+    let of = |node: &Node| capacity_of_node(node, shares.get(&*node.name).copied().unwrap_or_default(), config);
+    nodes.iter().map(of).collect()
+}
+
+fn capacity_of_node(node: &Node, share: Share, config: &IpamConfig) -> NodeCapacity {
+    let limit = u64::from(config.max_blocks_per_host);
+    let by_blocks = (share.blocks > 0).then(|| share.largest.saturating_mul(limit));
     let by_pods = node.max_pods.map(u64::from);
     NodeCapacity {
         node: node.name.clone(),
-        blocks: own.len(),
+        blocks: share.blocks,
         block_limit: config.max_blocks_per_host,
-        addresses,
-        used,
-        free: addresses - used,
-        borrowed,
-        lent: own.iter().map(|block| of_other(block)).sum(),
+        addresses: share.addresses,
+        used: share.used,
+        free: share.addresses - share.used,
+        borrowed: share.borrowed,
+        lent: share.lent,
         max_pods: node.max_pods,
         reachable: match (by_blocks, by_pods) {
             (Some(blocks), Some(pods)) => Some(blocks.min(pods)),

@@ -17,7 +17,7 @@ use crate::{
 pub enum Outcome {
     /// From a block that the node has.
     OwnBlock,
-    /// The node claims a new block.
+    /// The node claims a new block, or one that lies empty at its owner.
     NewBlock,
     /// No block is free: an address of another node's.
     Borrow,
@@ -36,7 +36,7 @@ pub struct Choice {
     pub pool: Option<String>,
     pub block: Option<IpNet>,
     pub address: Option<IpAddr>,
-    /// The node that a borrowed block belongs to.
+    /// The node that a borrowed block, or an empty one, belongs to.
     pub owner: Option<String>,
     /// Why it is refused, as Calico people call it: `IPAM-BLOCK-LIMIT`, …
     pub conclusion: Option<&'static str>,
@@ -74,8 +74,13 @@ pub fn choose(cluster: &Cluster, node: &str, namespace: Option<&str>, requested:
         ipv6,
     };
     let pools = eligible_pools(&cluster.pools, &request);
-    let live = || cluster.blocks.iter().filter(|block| !block.deleted);
-    let own_blocks = live().filter(|block| block.node() == Some(node)).count();
+    let usable = |block: &Block| {
+        let from = |(pool, answer): (&IpPool, &Eligibility)| answer.eligible && pool.cidr.contains(&block.cidr);
+        !block.deleted && cluster.pools.iter().zip(&pools).any(from)
+    };
+    // The limit counts the node's blocks in the pools that this request may use.
+    let own = cluster.blocks.iter().filter(|block| block.node() == Some(node));
+    let own_blocks = own.filter(|block| usable(block)).count();
     let found = outcome(cluster, node, requested, &pools, own_blocks);
     Choice {
         node: node.to_owned(),
@@ -113,16 +118,21 @@ fn refused(conclusion: &'static str, sentence: String) -> Found {
 
 fn outcome(cluster: &Cluster, node: &str, requested: &[&str], answers: &[Eligibility], own_blocks: usize) -> Found {
     let config = cluster.ipam_config.clone().unwrap_or_default();
-    let unknown = |wanted: &&&str| {
-        !cluster
-            .pools
-            .iter()
-            .any(|pool| pool.name == **wanted || pool.cidr.to_string() == **wanted)
+    // One pool of those asked for that is not there, or gives nothing, refuses the whole request.
+    let named = |wanted: &str| {
+        let mut pools = cluster.pools.iter();
+        pools.find(|pool| pool.name == wanted || pool.cidr.to_string() == wanted)
     };
-    if let Some(wanted) = requested.iter().find(unknown) {
+    for wanted in requested {
+        let refuses = match named(wanted) {
+            None => "does not exist",
+            Some(pool) if pool.disabled => "is disabled",
+            Some(pool) if pool.deleting => "is being deleted",
+            Some(_) => continue,
+        };
         return refused(
-            "IPAM-NO-POOL-FOR-NODE",
-            format!("pool `{wanted}` that was asked for does not exist"),
+            "IPAM-POOL-DISABLED",
+            format!("pool `{wanted}` that was asked for {refuses}"),
         );
     }
     let eligible: Vec<&IpPool> = cluster
@@ -208,6 +218,19 @@ fn outcome(cluster: &Cluster, node: &str, requested: &[&str], answers: &[Eligibi
     }
     let names: Vec<String> = eligible.iter().map(|pool| format!("`{}`", pool.name)).collect();
     let names = names.join(", ");
+    // Recent releases take over a block that lies empty for a minute.
+    let empty = live.iter().find(|block| block.node().is_some() && block.used() == 0);
+    if let Some(block) = empty.filter(|_| config.auto_allocate_blocks) {
+        let sentence = format!(
+            "no block is free in {names}, but block {} of another node is empty",
+            block.cidr
+        );
+        return Found {
+            block: Some(block.cidr),
+            owner: block.node().map(str::to_owned),
+            ..found(Outcome::NewBlock, Some(pool_name(block)), sentence)
+        };
+    }
     let lender = live.iter().find(with_room);
     match lender {
         Some(_) if config.strict_affinity => refused(

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::stream::{StreamError, each_item};
 use crate::{
@@ -24,6 +24,19 @@ pub(super) struct AuditPod {
     pub node: Option<Arc<str>>,
     pub addresses: Box<[IpAddr]>,
     pub finished: bool,
+    /// Being deleted: its address is on the way back.
+    pub leaving: bool,
+    pub host_network: bool,
+}
+
+/// A pod that reports an address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AddressUser {
+    /// `namespace/name`
+    pub pod: String,
+    pub node: Option<String>,
+    pub finished: bool,
+    pub leaving: bool,
     pub host_network: bool,
 }
 
@@ -94,9 +107,31 @@ impl AuditFacts {
             node: pod.node.as_deref().map(|node| self.shared(node)),
             addresses: pod.addresses.as_slice().into(),
             finished: pod.finished(),
+            leaving: pod.meta.deletion_timestamp.is_some(),
             host_network: pod.host_network,
         };
         self.pods.push(slim);
+    }
+
+    /// Returns the pods that report an address, finished and host-networked ones too.
+    pub fn users(&self, address: IpAddr) -> Vec<AddressUser> {
+        self.pods
+            .iter()
+            .filter(|pod| pod.addresses.contains(&address))
+            .map(|pod| AddressUser {
+                pod: pod.full_name(),
+                node: pod.node.as_deref().map(str::to_owned),
+                finished: pod.finished,
+                leaving: pod.leaving,
+                host_network: pod.host_network,
+            })
+            .collect()
+    }
+
+    /// Returns the nodes that say that an address is one of their tunnels'.
+    pub fn tunnels(&self, address: IpAddr) -> Vec<&str> {
+        let has = |node: &&AuditNode| node.tunnels.contains(&address);
+        self.nodes.iter().filter(has).map(|node| &*node.name).collect()
     }
 
     /// Reads a PodList without keeping it. An object of the wrong shape ends the reading: read the list leniently then.
@@ -180,6 +215,7 @@ impl AuditFacts {
                 .map(|node| self.shared(&node)),
             addresses,
             finished,
+            leaving: metadata.deletion_timestamp.is_some(),
             host_network: spec.host_network.unwrap_or_default(),
         };
         self.pods.push(slim);

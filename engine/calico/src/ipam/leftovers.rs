@@ -136,10 +136,13 @@ impl Audit<'_> {
             {
                 continue;
             }
-            let names: Vec<String> = std::iter::once(pod)
-                .chain(shared.into_iter().flatten())
-                .map(|pod| pod.full_name())
-                .collect();
+            // One that is being deleted gives its address back: whoever has it besides is no rival yet.
+            let all = || std::iter::once(pod).chain(shared.into_iter().flatten());
+            let staying: Vec<String> = all().filter(|pod| !pod.leaving).map(|pod| pod.full_name()).collect();
+            let names: Vec<String> = match staying.is_empty() {
+                true => all().map(|pod| pod.full_name()).take(1).collect(),
+                false => staying,
+            };
             let problem = |kind, sentence| Problem {
                 address: Some(*address),
                 pod: names.first().cloned(),
@@ -152,7 +155,7 @@ impl Audit<'_> {
             if names.len() > 1 {
                 let sentence = format!("{address} is the address of pods `{}`{gave}", names.join("` and `"));
                 found.push(problem(ProblemKind::DuplicatePodAddress, sentence));
-            } else if owner.is_some() {
+            } else if owner.is_some_and(|owner| !all().any(|pod| pod.full_name() == *owner)) {
                 let sentence = format!("{address} is the address of pod `{}`{gave}", names[0]);
                 found.push(problem(ProblemKind::PodNotOwner, sentence));
             }

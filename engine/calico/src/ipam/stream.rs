@@ -7,6 +7,8 @@ use serde::{
     de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
+use crate::pool::Block;
+
 /// Why a list could not be read to its end.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot read item {item} of the list")]
@@ -34,6 +36,20 @@ where
         item: walk.item,
         source,
     })
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct ApiBlock {
+    pub(super) spec: Block,
+}
+
+/// Reads an IPAMBlockList of bytes at hand, without the list around it.
+pub fn read_blocks(list: &[u8]) -> Result<Vec<Block>, StreamError> {
+    let mut blocks = Vec::new();
+    each_item(&mut serde_json::Deserializer::from_slice(list), |block: ApiBlock| {
+        blocks.push(block.spec);
+    })?;
+    Ok(blocks)
 }
 
 struct Walk<T, F> {

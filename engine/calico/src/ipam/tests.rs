@@ -245,11 +245,44 @@ fn capacity() {
     let pool = &pool_capacity(&cluster.pools, &cluster.blocks, &cluster.reservations)[0];
     assert_eq!((pool.addresses, pool.used, pool.reserved, pool.free), (256, 2, 2, 252));
     assert_eq!((pool.blocks, pool.blocks_free, pool.free_in_blocks), (16, 15, 14));
-    let node = node_capacity(&cluster.nodes[0], &cluster.blocks, &IpamConfig::default());
+    let node = &node_capacity(&cluster.nodes, &cluster.blocks, &IpamConfig::default())[0];
     assert_eq!(
         (node.blocks, node.free, node.borrowed, node.reachable),
         (1, 14, 0, Some(320))
     );
+}
+
+#[test]
+fn borrowed_is_lent_by_another() {
+    let owners = [("a", pod_of("a", "n")), ("b", pod_of("b", "m"))];
+    let cluster = Cluster::load(&[node("n", None), node("m", None), block("10.0.0.0/30", "n", &owners)]);
+    let nodes = node_capacity(&cluster.nodes, &cluster.blocks, &IpamConfig::default());
+    let shares: Vec<_> = nodes
+        .iter()
+        .map(|n| (n.used, n.borrowed, n.lent, n.reachable))
+        .collect();
+    assert_eq!(shares, [(2, 0, 1, Some(80)), (0, 1, 0, None)]);
+}
+
+#[test]
+fn a_pod_that_is_being_deleted_is_no_rival() {
+    let mut leaving = pod("old", "n", "10.0.0.0", "Running");
+    leaving["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+    let both = |handed_to: &str| {
+        run(&[
+            pool("10.0.0.0/24", 30, Value::Null),
+            node("n", None),
+            block("10.0.0.0/30", "n", &[("a", pod_of(handed_to, "n"))]),
+            affinity("n", "10.0.0.0/30", "confirmed"),
+            handle("a", "10.0.0.0/30", 1),
+            leaving.clone(),
+            pod("new", "n", "10.0.0.0", "Running"),
+        ])
+    };
+    assert_eq!(both("new").problems, []);
+    assert_eq!(both("old").problems, []);
+    // IPAM knows neither: that is wrong all the same.
+    assert!(both("third").counts.contains_key(&ProblemKind::PodNotOwner));
 }
 
 #[test]
@@ -279,11 +312,25 @@ fn choices() {
     };
     assert_eq!(name(&choice(&one_block(Value::Null), &[])), "new_block");
     let mut two = one_block(Value::Null);
-    two.push(block("10.0.0.4/30", "m", &[]));
+    two.push(block("10.0.0.4/30", "m", &[("a", pod_of("a", "m"))]));
     assert_eq!(name(&choice(&two, &[])), "borrow");
     let config = |spec: Value| json!({"kind": "IPAMConfiguration", "metadata": {"name": "default"}, "spec": spec});
     two.push(config(json!({"strictAffinity": true})));
     assert_eq!(name(&choice(&two, &[])), "IPAM-STRICT-NO-BLOCK");
+    // Another node's block that lies empty is taken over, borrowing or not.
+    let mut empty = one_block(Value::Null);
+    empty.push(block("10.0.0.4/30", "m", &[]));
+    empty.push(config(json!({"strictAffinity": true})));
+    let taken = choice(&empty, &[]);
+    assert_eq!(
+        (name(&taken).as_str(), taken.owner.as_deref()),
+        ("new_block", Some("m"))
+    );
+    // Blocks of a pool that the pod may not use do not count towards the limit.
+    let mut elsewhere = vec![pool("10.0.0.0/29", 30, Value::Null), node("n", None)];
+    elsewhere.push(block("10.9.0.0/30", "n", &full));
+    elsewhere.push(config(json!({"strictAffinity": true, "maxBlocksPerHost": 1})));
+    assert_eq!(name(&choice(&elsewhere, &[])), "new_block");
     let mut limited = one_block(Value::Null);
     limited.push(config(json!({"strictAffinity": true, "maxBlocksPerHost": 1})));
     assert_eq!(name(&choice(&limited, &[])), "IPAM-BLOCK-LIMIT");
@@ -307,7 +354,9 @@ fn choices() {
         name(&choice(&one_block(json!({"disabled": true})), &[])),
         "IPAM-POOL-DISABLED"
     );
-    assert_eq!(name(&choice(&sound(), &["q"])), "IPAM-NO-POOL-FOR-NODE");
+    assert_eq!(name(&choice(&sound(), &["q"])), "IPAM-POOL-DISABLED");
+    // A good one beside it does not help.
+    assert_eq!(name(&choice(&sound(), &["p", "q"])), "IPAM-POOL-DISABLED");
 }
 
 proptest! {

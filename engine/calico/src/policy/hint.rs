@@ -23,7 +23,7 @@ pub struct Hint {
 }
 
 /// Every value that a label has anywhere: on endpoints, network sets and host endpoints.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct LabelValues(HashMap<String, BTreeSet<String>>);
 
 impl LabelValues {

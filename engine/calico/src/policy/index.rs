@@ -27,7 +27,7 @@ use crate::{
 type ServiceEndpoints = HashMap<IpAddr, HashSet<(Protocol, Option<u16>)>>;
 
 /// Everything a verdict asks, found without scanning.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct PolicyIndex {
     pub endpoints: Vec<WorkloadEndpoint>,
     pub host_endpoints: Vec<HostEndpoint>,
@@ -167,6 +167,14 @@ impl PolicyIndex {
             self.cluster_ips
                 .extend(service.cluster_ips.iter().map(|address| (*address, at)));
         }
+    }
+
+    /// The policies that a person may mean with `[kind/][ns/]name`, in the order of evaluation.
+    pub fn named(&self, name: &str) -> Vec<usize> {
+        let all = self.policies.iter().enumerate();
+        all.filter(|(_, policy)| super::why::is_called(policy, name))
+            .map(|(rank, _)| rank)
+            .collect()
     }
 
     /// The endpoint of a pod.

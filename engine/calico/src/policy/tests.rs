@@ -3,6 +3,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{cluster::Cluster, names::Direction};
 
+mod changes;
 mod hosts;
 mod laws;
 

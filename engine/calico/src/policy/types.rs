@@ -252,6 +252,14 @@ impl Policy {
         }
     }
 
+    /// `NetworkPolicy/shop/payments-egress`: the name under which [`super::why_policy`] finds this one and no other.
+    pub fn reference(&self) -> String {
+        match &self.id.namespace {
+            Some(namespace) => format!("{:?}/{namespace}/{}", self.id.kind, self.id.name),
+            None => format!("{:?}/{}", self.id.kind, self.id.name),
+        }
+    }
+
     /// Order, then name, namespace and kind, as Felix sorts.
     pub(crate) fn sort_key(&self) -> (f64, &str, &str, crate::names::PolicyKind) {
         let namespace = self.id.namespace.as_deref().unwrap_or("");

@@ -144,6 +144,9 @@ impl PolicyIndex {
 /// Why one policy does, or does not, decide about a flow.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct WhyPolicy {
+    /// As `[kind/][ns/]name` finds this one and no other.
+    pub id: String,
+    /// In words.
     pub policy: String,
     pub staged: bool,
     /// The tier does not exist, so the policy is not rendered.
@@ -196,6 +199,7 @@ pub fn why_policy(
                     .collect()
             });
             WhyPolicy {
+                id: policy.reference(),
                 policy: policy.describe(),
                 staged: policy.staged(),
                 tier_missing: index.tier_of[rank].is_none(),
@@ -218,7 +222,7 @@ pub fn why_policy(
         .collect()
 }
 
-fn is_called(policy: &Policy, name: &str) -> bool {
+pub(super) fn is_called(policy: &Policy, name: &str) -> bool {
     let mut parts: Vec<&str> = name.split('/').collect();
     let Some(last) = parts.pop() else { return false };
     let tier = &policy.id.tier;

@@ -38,14 +38,36 @@ pub struct Block {
 #[serde(default)]
 pub struct Allocation {
     pub handle_id: Option<String>,
-    #[serde(deserialize_with = "de_secondary")]
-    pub secondary: BTreeMap<String, String>,
+    pub secondary: Attributes,
     #[serde(rename(deserialize = "releasedAt"))]
     pub released_at: Option<String>,
 }
 
-fn de_secondary<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
-    Ok(Option::<BTreeMap<String, String>>::deserialize(deserializer)?.unwrap_or_default())
+/// What an owner says about itself, few words each: a map would take more room than they do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Attributes(Box<[(Box<str>, Box<str>)]>);
+
+impl Attributes {
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.0
+            .iter()
+            .find(|(known, _)| **known == *key)
+            .map(|(_, value)| &**value)
+    }
+}
+
+impl Serialize for Attributes {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(key, value)| (key, value)))
+    }
+}
+
+impl<'de> Deserialize<'de> for Attributes {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // `null` is how Go writes an empty map.
+        let map = Option::<BTreeMap<Box<str>, Box<str>>>::deserialize(deserializer)?;
+        Ok(Self(map.unwrap_or_default().into_iter().collect()))
+    }
 }
 
 /// Who owns an allocation.
@@ -71,7 +93,7 @@ pub enum Owner<'a> {
 impl Allocation {
     /// Reads the owner from the attributes.
     pub fn owner(&self) -> Owner<'_> {
-        let get = |key: &str| self.secondary.get(key).map(|value| Cow::Borrowed(value.as_str()));
+        let get = |key: &str| self.secondary.get(key).map(Cow::Borrowed);
         let handle = self.handle_id.as_deref().unwrap_or("");
         if handle == "windows-reserved-ipam-handle" {
             return Owner::WindowsReserved;
@@ -89,7 +111,7 @@ impl Allocation {
                 node: get("node"),
             };
         }
-        if handle.starts_with("lb-") || self.secondary.contains_key("service") {
+        if handle.starts_with("lb-") || self.secondary.get("service").is_some() {
             return Owner::LoadBalancer {
                 service: get("service"),
             };
@@ -98,7 +120,7 @@ impl Allocation {
     }
 
     pub fn node(&self) -> Option<&str> {
-        self.secondary.get("node").map(String::as_str)
+        self.secondary.get("node")
     }
 }
 

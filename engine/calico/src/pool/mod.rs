@@ -10,7 +10,9 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use block::{AffinityState, Allocation, Block, BlockAffinity, IpReservation, IpamConfig, IpamHandle, Owner};
+pub use block::{
+    AffinityState, Allocation, Attributes, Block, BlockAffinity, IpReservation, IpamConfig, IpamHandle, Owner,
+};
 pub use eligible::{Eligibility, PoolRequest, Predicate, Rejection, eligible_pools};
 pub use overlap::{Overlap, OverlapKind, overlaps};
 

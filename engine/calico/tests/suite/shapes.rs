@@ -58,11 +58,7 @@ fn everything_serialises_to_snake_case_maps() {
     );
     shape(
         "node_capacity",
-        node_capacity(
-            &cluster.nodes[0],
-            &cluster.blocks,
-            &cluster.ipam_config.clone().unwrap(),
-        ),
+        node_capacity(&cluster.nodes, &cluster.blocks, &cluster.ipam_config.clone().unwrap()),
     );
     shape("choice", choose(&cluster, "kworker-1", Some("shop"), &[], false));
     shape(

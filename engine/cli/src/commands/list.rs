@@ -1,13 +1,14 @@
 use super::runs::show_run;
 use crate::{
-    Cli,
+    Cli, Loaded,
     code::Code,
     errors::CliError,
     flags::{ListFlags, Output},
     journals, load, load_source,
     text::{self, Style, clean, clean_line, table},
 };
-use runbook_script::{Origin, Param, ParamKind, Runbook, Source};
+use runbook_run::{Catalogue, Language};
+use runbook_script::{ByHand, Origin, Param, ParamKind, Runbook, Source};
 use serde_json::{Value, json};
 
 pub(crate) fn list(cli: &Cli, flags: &ListFlags) -> Result<Code, CliError> {
@@ -50,8 +51,8 @@ fn place(source: &Source) -> String {
 }
 
 pub(crate) fn show(cli: &Cli, name: &str) -> Result<Code, CliError> {
-    let runbook = match load(&cli.library, name) {
-        Ok(loaded) => loaded.runbook,
+    let Loaded { host, runbook } = match load(&cli.library, name) {
+        Ok(loaded) => loaded,
         // What is no runbook may be a run.
         Err(error) => {
             return journals::one(name)
@@ -59,6 +60,8 @@ pub(crate) fn show(cli: &Cli, name: &str) -> Result<Code, CliError> {
                 .and_then(|kept| show_run(cli, &kept));
         }
     };
+    let by_hand = host.by_hand(&runbook);
+    let runbook = in_language(cli, runbook)?;
     let style = Style::stdout(cli.colour);
     let mut out = format!(
         "{}  {}\n\n",
@@ -71,12 +74,17 @@ pub(crate) fn show(cli: &Cli, name: &str) -> Result<Code, CliError> {
         out.push_str(&table(style, runbook.params.iter().map(parameter)));
     }
     out.push_str(&format!("\n{}\n", style.bold("Steps")));
-    let rows = runbook
-        .plan
-        .iter()
-        .enumerate()
-        .map(|(i, s)| vec![format!("  {}", i + 1), s.id.clone(), s.title.clone()]);
-    out.push_str(&table(style, rows));
+    let (words, catalogue) = (Words::of(cli.language), cli.library.catalogue().0);
+    for (number, (step, hand)) in runbook.plan.iter().zip(&by_hand).enumerate() {
+        let title = format!("{}. {}", number + 1, clean_line(&step.title));
+        out.push_str(&format!(
+            "\n{}  {}\n",
+            style.bold(&title),
+            style.dim(&clean_line(&step.id))
+        ));
+        out.push_str(&asked(hand, &words, style));
+        out.push_str(&named(&catalogue, cli.language, hand, &words, style));
+    }
     out.push_str(&format!(
         "\nrunbook run {}{}\n",
         clean(&runbook.source.name),
@@ -84,6 +92,73 @@ pub(crate) fn show(cli: &Cli, name: &str) -> Result<Code, CliError> {
     ));
     text::print(&out)?;
     Ok(Code::Healthy)
+}
+
+/// A runbook in the reader's language, where somebody translated it.
+fn in_language(cli: &Cli, runbook: Runbook) -> Result<Runbook, CliError> {
+    let words = cli.library.wording(&runbook.source.name, cli.language);
+    let words = words.map_err(|e| CliError::new(Code::NotLoaded, e))?;
+    Ok(match words {
+        Some(words) => runbook.worded(&words),
+        None => runbook,
+    })
+}
+
+/// The few words that `show` has of its own.
+struct Words {
+    node: &'static str,
+    pod: &'static str,
+    also: &'static str,
+    finds: &'static str,
+}
+
+impl Words {
+    fn of(language: Language) -> Words {
+        match language {
+            Language::En => Words {
+                node: "on each node that it looks at",
+                pod: "in the pods",
+                also: "also",
+                finds: "can name",
+            },
+            Language::Zh => Words {
+                node: "在所检查的每个节点上",
+                pod: "在 Pod 内",
+                also: "另外",
+                finds: "可能的结论",
+            },
+        }
+    }
+}
+
+/// What a person would type in place of the step.
+fn asked(hand: &ByHand, words: &Words, style: Style) -> String {
+    let mut out = String::new();
+    for (place, commands) in [("", &hand.api), (words.node, &hand.node), (words.pod, &hand.pod)] {
+        if !place.is_empty() && !commands.is_empty() {
+            out.push_str(&format!("   {place}:\n"));
+        }
+        // A command is pasted: it is never broken into lines.
+        out.extend(commands.iter().map(|c| format!("   $ {}\n", clean_line(c))));
+    }
+    for other in &hand.other {
+        out.push_str(&style.wrap(other, &format!("   {}: ", words.also), "     "));
+        out.push('\n');
+    }
+    out
+}
+
+/// The codes that a step can name, with their titles.
+fn named(catalogue: &Catalogue, language: Language, hand: &ByHand, words: &Words, style: Style) -> String {
+    let title = |code: &String| {
+        let entry = catalogue.get(code)?;
+        Some(format!("{code} ({})", entry.title.get(language)))
+    };
+    let codes: Vec<String> = hand.codes.iter().filter_map(title).collect();
+    if codes.is_empty() {
+        return String::new();
+    }
+    style.wrap(&codes.join(" · "), &format!("   {}: ", words.finds), "     ") + "\n"
 }
 
 fn parameter(param: &Param) -> Vec<String> {

@@ -1,7 +1,12 @@
-use super::{Files, select};
+use super::{
+    Files,
+    long::{self, Kept, LONG},
+    select,
+};
 use jiff::Timestamp;
 use runbook_core::{Failure, LogQuestion, Raw};
-use serde_json::{Value, json};
+use serde::de::IgnoredAny;
+use serde_json::{Map, Value, json};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
@@ -103,32 +108,75 @@ impl Lists {
         want: &Resource<'_>,
         query: &[(String, String)],
     ) -> Result<Raw, Failure> {
-        let Some(list) = self.load(files, &want.file())? else {
+        if want.is_whole_list() && query.is_empty() {
+            return self.whole(files, want);
+        }
+        let wanted = |object: &Value| {
+            let meta = &object["metadata"];
+            let here = want.namespace.is_none_or(|ns| meta["namespace"].as_str() == Some(ns));
+            let named = want.name.is_none_or(|name| meta["name"].as_str() == Some(name));
+            Some(here && named && matches(object, query)?)
+        };
+        let Some(mut found) = self.select(files, &want.file(), wanted)? else {
             return Err(self.absent(files, want)?);
         };
-        let items = list["items"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let in_namespace = |o: &&Value| {
-            want.namespace
-                .is_none_or(|ns| o["metadata"]["namespace"].as_str() == Some(ns))
-        };
-        let mut found = items.iter().filter(in_namespace);
-        if let Some(name) = want.name {
-            let object = found.find(|o| o["metadata"]["name"].as_str() == Some(name));
-            let object = object.ok_or_else(|| Failure::NotFound(format!("{} `{name}`", want.plural)))?;
-            return Ok(with_type(object, &list).to_string().into());
+        if found.doubtful {
+            return Err(Failure::NotRecorded);
         }
-        let mut kept = vec![];
-        for object in found {
-            if matches(object, query).ok_or(Failure::NotRecorded)? {
-                kept.push(object);
+        if let Some(name) = want.name {
+            let object = found.items.drain(..).next();
+            let object = object.ok_or_else(|| Failure::NotFound(format!("{} `{name}`", want.plural)))?;
+            return Ok(with_type(object, &found.head).to_string().into());
+        }
+        found.head.insert("metadata".into(), json!({}));
+        found.head.insert("items".into(), found.items.into());
+        Ok(Value::Object(found.head).to_string().into())
+    }
+
+    /// What `wanted` keeps of a list; a short list is read once and remembered.
+    fn select(
+        &self,
+        files: &Files,
+        file: &str,
+        wanted: impl Fn(&Value) -> Option<bool>,
+    ) -> Result<Option<Kept>, Failure> {
+        let remembered = self.0.lock().unwrap_or_else(PoisonError::into_inner).contains_key(file);
+        let long = match remembered {
+            true => None,
+            false => files.read(file).filter(|bytes| bytes.len() >= LONG),
+        };
+        if let Some(bytes) = long {
+            let kept = long::keep(&bytes, wanted);
+            return kept
+                .map(Some)
+                .map_err(|e| Failure::Incomplete(format!("`{file}` does not parse: {e}")));
+        }
+        let Some(list) = self.load(files, file)? else {
+            return Ok(None);
+        };
+        let mut kept = Kept::default();
+        for key in ["kind", "apiVersion"] {
+            kept.head.insert(key.into(), list[key].clone());
+        }
+        for object in list["items"].as_array().into_iter().flatten() {
+            match wanted(object) {
+                Some(true) => kept.items.push(object.clone()),
+                Some(false) => {}
+                None => kept.doubtful = true,
             }
         }
-        let (kind, version) = (&list["kind"], &list["apiVersion"]);
-        Ok(
-            json!({"kind": kind, "apiVersion": version, "metadata": {}, "items": kept})
-                .to_string()
-                .into(),
-        )
+        Ok(Some(kept))
+    }
+
+    /// A complete list as it lies there: a hundred thousand pods are not read to be written again.
+    fn whole(&self, files: &Files, want: &Resource<'_>) -> Result<Raw, Failure> {
+        let file = want.file();
+        let Some(bytes) = files.read(&file) else {
+            return Err(self.absent(files, want)?);
+        };
+        serde_json::from_slice::<IgnoredAny>(&bytes)
+            .map_err(|e| Failure::Incomplete(format!("`{file}` does not parse: {e}")))?;
+        Ok(bytes.into())
     }
 
     /// Why there is no list: the cluster does not have the kind, or nobody asked for it.
@@ -192,12 +240,12 @@ impl Lists {
 }
 
 /// List items carry no kind: it stands on the list.
-fn with_type(object: &Value, list: &Value) -> Value {
-    let mut object = object.clone();
-    if let (Value::Object(map), Some(kind)) = (&mut object, list["kind"].as_str()) {
+fn with_type(mut object: Value, list: &Map<String, Value>) -> Value {
+    if let (Value::Object(map), Some(kind)) = (&mut object, list.get("kind").and_then(Value::as_str)) {
+        let version = list.get("apiVersion").cloned().unwrap_or_default();
         map.entry("kind")
             .or_insert_with(|| kind.trim_end_matches("List").into());
-        map.entry("apiVersion").or_insert_with(|| list["apiVersion"].clone());
+        map.entry("apiVersion").or_insert_with(|| version);
     }
     object
 }

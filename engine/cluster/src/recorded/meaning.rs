@@ -19,6 +19,13 @@ pub(super) enum Meaning {
         tcp: bool,
         short: bool,
     },
+    /// How much does a TCP stream move? However long it runs.
+    Stream {
+        to: String,
+        port: String,
+        streams: String,
+        reverse: bool,
+    },
 }
 
 impl Meaning {
@@ -30,6 +37,7 @@ impl Meaning {
             "nc" | "ncat" => connect(args),
             "curl" => http(args),
             "dig" => lookup(args),
+            "iperf3" => stream(args),
             _ => None,
         }
     }
@@ -102,8 +110,15 @@ fn http(args: &[String]) -> Option<Meaning> {
     let write_out = options
         .iter()
         .any(|(l, v)| *l == 'w' && v.is_some_and(|v| v.contains("time_connect")));
+    let url = url.trim_end_matches('/');
+    // The port that a scheme has anyway.
+    let url = match (url.strip_suffix(":80"), url.strip_suffix(":443")) {
+        (Some(short), _) if url.starts_with("http://") => short,
+        (_, Some(short)) if url.starts_with("https://") => short,
+        _ => url,
+    };
     Some(Meaning::Http {
-        url: url.trim_end_matches('/').into(),
+        url: url.into(),
         write_out,
     })
 }
@@ -137,6 +152,21 @@ fn lookup(args: &[String]) -> Option<Meaning> {
     (!name.is_empty()).then_some(meaning)
 }
 
+/// A client that reports in JSON. Anything beyond direction and number of streams is another question.
+fn stream(args: &[String]) -> Option<Meaning> {
+    let (options, words) = options(args, "cptPbnklBMwSOiCZ");
+    let value = |letter| options.iter().find(|(l, _)| *l == letter).and_then(|(_, v)| *v);
+    let known = options.iter().all(|(l, _)| "JcptPRi".contains(*l));
+    let json = options.iter().any(|(l, _)| *l == 'J');
+    (known && json && words.is_empty()).then_some(())?;
+    Some(Meaning::Stream {
+        to: value('c')?.into(),
+        port: value('p').unwrap_or("5201").into(),
+        streams: value('P').unwrap_or("1").into(),
+        reverse: options.iter().any(|(l, _)| *l == 'R'),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,6 +182,8 @@ mod tests {
             ("ping -M do -s 1412 -c 2 10.0.0.1", "ping -c 1 -s1412 -M do 10.0.0.1"),
             ("nc -zv -w 2 10.0.0.1 80", "nc -z -w5 10.0.0.1 80"),
             ("dig +tries=1 +time=2 a.test", "dig a.test."),
+            ("iperf3 -J -c 10.0.0.1 -t 3", "iperf3 -c 10.0.0.1 -p 5201 -P 1 -t 10 -J"),
+            ("curl -sS -m 3 http://10.0.0.1/", "curl -m 9 http://10.0.0.1:80"),
         ] {
             assert!(of(a).is_some());
             assert_eq!(of(a), of(b), "{a} / {b}");
@@ -166,6 +198,9 @@ mod tests {
             ("ping -c 3 10.0.0.1", "ping -c 3 -I eth1 10.0.0.1"),
             ("nc -zv 10.0.0.1 80", "nc -zuv 10.0.0.1 80"),
             ("dig a.test", "dig +tcp a.test"),
+            ("iperf3 -J -c 10.0.0.1", "iperf3 -J -c 10.0.0.1 -R"),
+            ("iperf3 -J -c 10.0.0.1", "iperf3 -J -c 10.0.0.1 -P 4"),
+            ("iperf3 -J -c 10.0.0.1", "iperf3 -J -c 10.0.0.1 -u"),
         ] {
             assert_ne!(
                 of(a),

@@ -6,6 +6,7 @@
 mod api;
 mod archive;
 mod index;
+mod long;
 mod meaning;
 mod select;
 

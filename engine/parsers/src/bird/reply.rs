@@ -53,7 +53,9 @@ const REFUSALS: &[(&str, RefusalKind)] = &[
 /// Answers read straight from the socket carry codes: `2002-name proto`, ` next line of 2002`, `0000 `.
 #[derive(Debug)]
 pub(super) struct Reply<'a> {
-    lines: std::iter::Enumerate<std::str::Lines<'a>>,
+    rest: &'a str,
+    /// Lines that were taken.
+    number: usize,
     coded: bool,
     pub(super) version: Option<&'a str>,
     pub(super) refusal: Option<Refusal<'a>>,
@@ -64,7 +66,8 @@ impl<'a> Reply<'a> {
         let first = text.lines().find(|l| !l.trim().is_empty()).unwrap_or_default();
         let coded = code(first).is_some();
         Reply {
-            lines: text.lines().enumerate(),
+            rest: text,
+            number: 0,
             coded,
             version: None,
             refusal: None,
@@ -99,18 +102,22 @@ impl<'a> Iterator for Reply<'a> {
     type Item = (usize, &'a str);
 
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            let (index, line) = self.lines.next()?;
-            let mut line = line.trim_end_matches('\r');
+        while !self.rest.is_empty() {
+            let end = memchr::memchr(b'\n', self.rest.as_bytes());
+            let (line, rest) = self.rest.split_at(end.unwrap_or(self.rest.len()));
+            self.rest = rest.strip_prefix('\n').unwrap_or(rest);
+            self.number += 1;
+            let mut line = line.strip_suffix('\r').unwrap_or(line);
             if self.coded {
                 line = code(line).or_else(|| line.strip_prefix(' ')).unwrap_or(line);
             }
-            let greets = line.starts_with(['B', 'A']) && self.greeting(line);
+            let greets = matches!(line.as_bytes(), [b'B' | b'A', ..]) && self.greeting(line);
             let ends = self.coded && line.is_empty();
             if !greets && !ends {
-                return Some((index + 1, line));
+                return Some((self.number, line));
             }
         }
+        None
     }
 }
 

@@ -99,13 +99,11 @@ fn every_parser_has_fixtures_and_every_file_has_a_place() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// The `.toml` of a case. Its lines are `key = "value"`, no more TOML than that.
+/// The `.toml` of a case: a flat table of texts.
 fn origin(folder: &Path, case: &str) -> BTreeMap<String, String> {
-    let text = std::fs::read_to_string(folder.join(format!("{case}.toml"))).unwrap_or_default();
-    let fields = text.lines().filter_map(|line| line.split_once(" = "));
-    fields
-        .map(|(key, value)| (key.to_owned(), value.trim_matches(['"', '\'']).to_owned()))
-        .collect()
+    let path = folder.join(format!("{case}.toml"));
+    let text = std::fs::read_to_string(&path).unwrap_or_default();
+    toml::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
 fn origin_faults(parser: &Parser, case: &str, fields: &BTreeMap<String, String>) -> Vec<String> {
@@ -126,6 +124,25 @@ fn origin_faults(parser: &Parser, case: &str, fields: &BTreeMap<String, String>)
     faults
         .map(|(_, what)| format!("{}/{case}.toml: {what}", parser.name))
         .collect()
+}
+
+/// The docs show what a tool really prints: every line of an example stands in a fixture, a captured one if there are any.
+#[test]
+fn examples_are_lines_of_fixtures() {
+    for parser in parsers() {
+        let folder = root().join(parser.name);
+        let captured = |case: &str| origin(&folder, case).get("origin").is_some_and(|o| o == "captured");
+        let (real, made): (Vec<_>, Vec<_>) = outputs(parser.name).into_iter().partition(|(case, _)| captured(case));
+        let texts: Vec<String> = if real.is_empty() { made } else { real }
+            .into_iter()
+            .map(|(_, text)| text)
+            .collect();
+        let lines: BTreeSet<&str> = texts.iter().flat_map(|t| t.lines()).map(str::trim_end).collect();
+        for line in parser.example.text.lines() {
+            assert!(lines.contains(line), "{}: `{line}` is in no fixture", parser.name);
+        }
+        assert!((parser.parse)(parser.example.text).is_ok(), "{}", parser.name);
+    }
 }
 
 /// Pairs `<case>.out` and `<case>-json.out` are the same moment in both forms: the values are the same, but for what

@@ -1,9 +1,11 @@
 //! Which rules of a node's firewall would drop a packet. Calico's and kube-proxy's own chains are not looked into:
 //! what they do follows from policy and Services, which the model computes.
 
+mod calico;
 mod iptables;
 mod nft;
 
+pub(crate) use calico::{Programmed, in_iptables, in_nft};
 pub(crate) use iptables::{iptables_drops, iptables_may_drop};
 pub(crate) use nft::{is_managed_table, nft_drops, nft_may_drop};
 
@@ -17,6 +19,8 @@ pub(crate) struct Packet {
     pub(crate) hook: Hook,
     pub(crate) protocol: Option<String>,
     pub(crate) port: Option<u16>,
+    /// Given for an answer: it belongs to a connection that exists already.
+    pub(crate) source_port: Option<u16>,
     pub(crate) source: Option<IpAddr>,
     pub(crate) destination: Option<IpAddr>,
     pub(crate) in_device: Option<String>,
@@ -122,6 +126,17 @@ fn is_ours(chain: &str) -> bool {
     ["cali-", "KUBE-", "kube-", "filter-cali-"]
         .iter()
         .any(|p| chain.starts_with(p))
+}
+
+impl Packet {
+    /// The state that connection tracking gives it, in the words of nft.
+    fn state(&self) -> &'static str {
+        if self.source_port.is_some() {
+            "established"
+        } else {
+            "new"
+        }
+    }
 }
 
 fn in_prefix(prefix: &str, address: IpAddr) -> Option<bool> {
@@ -263,5 +278,29 @@ mod tests {
             let found = nft_drops(&nft_ruleset::parse(&text).unwrap(), &vxlan());
             assert_eq!(found.first().map(|d| d.certain), want, "{rule}: {found:?}");
         }
+    }
+
+    #[test]
+    fn an_answer_comes_from_a_port_and_belongs_to_a_connection() {
+        let answer = Packet {
+            protocol: Some("tcp".into()),
+            source_port: Some(179),
+            ..Packet::default()
+        };
+        for (rule, want) in [
+            ("tcp sport 179 drop", Some(true)),
+            ("tcp sport 80 drop", None),
+            ("tcp dport 179 drop", None),
+            ("ct state new drop", None),
+            ("ct state established,related accept\n\t\ttcp sport 179 drop", None),
+        ] {
+            let text = format!(
+                "table inet fw {{\n\tchain in {{\n\t\ttype filter hook input priority filter; policy accept;\n\t\t{rule}\n\t}}\n}}\n"
+            );
+            let found = nft_drops(&nft_ruleset::parse(&text).unwrap(), &answer);
+            assert_eq!(found.first().map(|d| d.certain), want, "{rule}: {found:?}");
+        }
+        let dump = "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -p tcp -m tcp --sport 179 -j DROP\nCOMMIT\n";
+        assert!(iptables_drops(&iptables_save::parse(dump).unwrap(), &answer)[0].certain);
     }
 }

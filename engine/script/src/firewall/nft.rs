@@ -152,11 +152,18 @@ fn nft_rule_holds(text: &str, packet: &Packet) -> Holds {
                         Holds::Maybe => None,
                         known => Some(known == Holds::Yes),
                     })),
+                    // Which port a new connection comes from is not known.
+                    Some("sport") if packet.source_port.is_some() => {
+                        protocol.and(operand(&mut words, |v| match ports_hold(v, packet.source_port) {
+                            Holds::Maybe => None,
+                            known => Some(known == Holds::Yes),
+                        }))
+                    }
                     _ => protocol.and(Holds::Maybe),
                 }
             }
             "ct" => match words.next().as_deref() {
-                Some("state") => operand(&mut words, |v| Some(v == "new")),
+                Some("state") => operand(&mut words, |v| Some(v == packet.state())),
                 _ => Holds::Maybe,
             },
             _ => Holds::Maybe,

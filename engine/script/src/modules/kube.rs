@@ -2,8 +2,9 @@ use crate::{
     data::{fail, nearest},
     host::{Hand, Result, to_script, unanswered},
 };
+use jiff::Timestamp;
 use rhai::{Array, Dynamic, Map, NativeCallContext, plugin::*};
-use runbook_core::{ApiGet, Failure, LogQuestion, PodRef, Question, Target};
+use runbook_core::{ApiGet, Failure, LogQuestion, Outcome, PodRef, Question, Target};
 use runbook_run::Evidence;
 use std::sync::Arc;
 
@@ -36,6 +37,7 @@ const CALICO: &[&str] = &[
     "bgpconfigurations",
     "bgppeers",
     "bgpfilters",
+    "caliconodestatuses",
     "felixconfigurations",
     "clusterinformations",
     "hostendpoints",
@@ -55,8 +57,8 @@ const CALICO: &[&str] = &[
     "stagedkubernetesnetworkpolicies",
 ];
 
-/// The group and version that holds Calico's objects: the v1 store where there is one, else the native v3 kinds.
-fn calico_group(hand: &Hand) -> Result<&'static str> {
+/// The API groups that the server lists, as it lists them.
+fn groups(hand: &Hand) -> Result<String> {
     let groups = hand.ask_one(Question::Get(ApiGet {
         path: "/apis".into(),
         query: vec![],
@@ -65,7 +67,27 @@ fn calico_group(hand: &Hand) -> Result<&'static str> {
         .answer
         .body()
         .map_err(|f| unanswered("the API groups", &Target::Api, &f))?;
-    let text = body.text();
+    Ok(body.text().into_owned())
+}
+
+/// Does the server list this group and version?
+pub(super) fn serves(hand: &Hand, group_version: &str) -> Result<bool> {
+    Ok(groups(hand)?.contains(&format!("\"{group_version}\"")))
+}
+
+/// A kind as kubectl takes it: by its group where the bare word is another's.
+pub(crate) fn kubectl_name(kind: &str) -> String {
+    match kind.rsplit_once('/') {
+        Some((group, plural)) => format!("{plural}.{}", group.split('/').next().unwrap_or(group)),
+        None if kind == "caliconetworkpolicies" => "networkpolicies.crd.projectcalico.org".into(),
+        None if CALICO.contains(&kind) => format!("{kind}.crd.projectcalico.org"),
+        None => kind.into(),
+    }
+}
+
+/// The group and version that holds Calico's objects: the v1 store where there is one, else the native v3 kinds.
+fn calico_group(hand: &Hand) -> Result<&'static str> {
+    let text = groups(hand)?;
     let has = |group: &str| text.contains(&format!("\"{group}\""));
     match (has("crd.projectcalico.org"), has("projectcalico.org")) {
         (true, _) => Ok("crd.projectcalico.org/v1"),
@@ -291,6 +313,21 @@ pub(crate) mod kube {
         Ok(body.text().into_owned())
     }
 
+    /// Returns how many seconds ago a time was, by the clock of the world: of a recording, when it was made.
+    ///
+    /// `time` is written as API objects write it, or as Go prints it (`2026-11-24 16:36:13.2 +0000 UTC`). Source: the clock.
+    /// Effect: read. Errors: not a time.
+    /// ```rhai
+    /// assert(kube::age_s("2020-01-01T00:00:00Z") > 100000000);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn age_s(cx: NativeCallContext<'_>, time: &str) -> Result<i64> {
+        let clock = Hand::of(&cx)?.ask_one(Question::Clock)?;
+        let now = super::now(&clock)?;
+        let then = super::read_time(time).ok_or_else(|| fail(format!("`{time}` is not a time")))?;
+        Ok(now.as_second() - then.as_second())
+    }
+
     /// Returns the version of the API server, such as `v1.34.2`.
     ///
     /// Source: GET /version. Effect: read. Errors: unreachable.
@@ -309,7 +346,41 @@ pub(crate) mod kube {
     }
 }
 
+/// A time as API objects write it, or as Go prints it: `2026-11-24 16:36:13.262605709 +0000 UTC`.
+pub(super) fn read_time(text: &str) -> Option<Timestamp> {
+    let go = |text: &str| {
+        let (date, rest) = text.split_once(' ')?;
+        let (clock, rest) = rest.split_once(' ')?;
+        let zone = rest.split(' ').next()?;
+        format!("{date}T{clock}{zone}").parse().ok()
+    };
+    text.parse().ok().or_else(|| go(text))
+}
+
+/// What the clock said.
+pub(super) fn now(clock: &Evidence) -> Result<Timestamp> {
+    match &clock.answer.outcome {
+        Outcome::Time(now) => Ok(*now),
+        _ => Err(fail("the world does not say what time it is")),
+    }
+}
+
 /// A pod as a question's target.
 pub(super) fn pod_target(reference: PodRef) -> Target {
     Target::Pod(reference)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read_time;
+
+    #[test]
+    fn times_of_objects_and_of_go_are_read() {
+        let seconds = |text: &str| read_time(text).map(|at| at.as_second());
+        assert_eq!(seconds("1970-01-01T00:01:00Z"), Some(60));
+        assert_eq!(seconds("1970-01-01 00:01:00.262605709 +0000 UTC"), Some(60));
+        assert_eq!(seconds("1970-01-01 02:01:00 +0200 CEST"), Some(60));
+        assert_eq!(seconds("1970-01-01 00:01:00.2 +0000 UTC m=+0.1"), Some(60));
+        assert_eq!((seconds(""), seconds("1 2 3"), seconds("soon")), (None, None, None));
+    }
 }

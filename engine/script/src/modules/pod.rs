@@ -40,7 +40,8 @@ fn ask(cx: &NativeCallContext<'_>, fact: &str, pod: &Dynamic) -> Result<Dynamic>
 /// What is seen from inside a pod. Images without the tools cannot answer; a step that needs them is then inconclusive.
 #[export_module]
 pub(crate) mod pod {
-    /// Asks several facts of several pods at once. `facts`: `routes`, `addresses`, `links`, `neighbours`.
+    /// Asks several facts of several pods at once. `facts`: `routes`, `addresses`, `links`, `neighbours`, `sockets`,
+    /// `resolv_conf`.
     ///
     /// Effect: read. Errors: an unknown fact, or one that only a node has.
     /// ```rhai
@@ -112,5 +113,27 @@ pub(crate) mod pod {
     #[rhai_fn(return_raw)]
     pub fn neighbours(cx: NativeCallContext<'_>, pod: Dynamic) -> Result<Dynamic> {
         ask(&cx, "neighbours", &pod)
+    }
+
+    /// Returns the sockets that listen inside a pod. Shape: as `node::sockets`.
+    ///
+    /// Source: `ss -tulnp` in the pod. Effect: read. Errors: as `pod::routes`.
+    /// ```rhai
+    /// assert(pod::sockets("shop/catalog-7c9d8b6f5d-abx4k").some(|s| s.local_port == 8080));
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn sockets(cx: NativeCallContext<'_>, pod: Dynamic) -> Result<Dynamic> {
+        ask(&cx, "sockets", &pod)
+    }
+
+    /// Returns whom a pod asks for names, and which endings it tries. Shape: as `node::resolv_conf`.
+    ///
+    /// Source: `/etc/resolv.conf` in the pod. Effect: read. Errors: as `pod::routes`.
+    /// ```rhai
+    /// assert("10.96.0.10" in pod::resolv_conf("shop/cart-59b8c7d6f4-qm9rz").nameservers);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn resolv_conf(cx: NativeCallContext<'_>, pod: Dynamic) -> Result<Dynamic> {
+        ask(&cx, "resolv_conf", &pod)
     }
 }

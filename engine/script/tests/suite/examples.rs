@@ -14,10 +14,6 @@ fn every_function_has_an_example_that_holds() {
     let host = Host::new(Library::default());
     let mut wrong = vec![];
     for function in host.docs().into_iter().flat_map(|m| m.functions) {
-        // Parsers have fixtures for examples.
-        if function.name.starts_with("parse::") {
-            continue;
-        }
         let examples = examples(&function.doc);
         if examples.is_empty() {
             wrong.push(format!("{}: no example", function.name));

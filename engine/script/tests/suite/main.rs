@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests fail by panicking
 
 mod examples;
+mod ipam;
 mod sandbox;
 mod steps;
 

@@ -1,5 +1,7 @@
 use super::*;
+use crate::bird::protocol_details::Detail;
 use proptest::prelude::*;
+use serde_json::json;
 
 #[test]
 fn routes_share_the_network_above_them() {
@@ -12,23 +14,25 @@ fn routes_share_the_network_above_them() {
 \tvia 192.0.2.2 on eth1 weight 2
 ";
     let got = parse(text).unwrap();
-    let [first, second, third] = &got.routes[..] else {
+    let routes: Vec<_> = got.routes.iter().collect();
+    let [first, second, third] = routes[..] else {
         unreachable!("three routes")
     };
-    assert_eq!((first.since, first.from), ("2026-11-24 16:30:58", Some("198.18.0.9")));
-    assert_eq!((first.best, first.preference, first.metric), (true, Some(100), None));
-    assert_eq!((first.origin, first.origin_as), (Some("igp"), Some(65001)));
     assert_eq!(
-        first.attributes,
-        [Detail {
-            name: "BGP.as_path",
-            value: "65001"
-        }]
+        (first.since(), first.from()),
+        ("2026-11-24 16:30:58", Some("198.18.0.9"))
     );
-    assert_eq!((second.network, second.kind), ("10.65.74.192/26", "unreachable"));
-    assert!(second.sync_error && !second.best);
+    assert_eq!((first.best(), first.preference(), first.metric()), (true, 100, None));
+    assert_eq!((first.origin(), first.origin_as()), (Some("igp"), Some(65001)));
+    let path = Detail {
+        name: "BGP.as_path",
+        value: "65001",
+    };
+    assert_eq!(first.attributes().collect::<Vec<_>>(), [path]);
+    assert_eq!((second.network(), second.kind()), ("10.65.74.192/26", "unreachable"));
+    assert!(second.sync_error() && !second.best() && second.attributes().next().is_none());
     assert_eq!(
-        (third.kind, third.via, third.multipath.len()),
+        (third.kind(), third.via(), third.multipath().len()),
         ("multipath", Some("192.0.2.1"), 2)
     );
 }
@@ -37,11 +41,22 @@ fn routes_share_the_network_above_them() {
 fn two_lines_of_bird_2_are_one_route() {
     let text = "Table master4:\n10.0.0.0/26      unicast [kernel1 1:1] (10)\n\tvia 10.0.0.1 on vxlan.calico onlink\n";
     let got = parse(text).unwrap();
-    assert_eq!((got.routes[0].kind, got.routes[0].dev), ("via", Some("vxlan.calico")));
-    assert!(got.routes[0].onlink && got.routes[0].multipath.is_empty());
+    let route = got.routes.iter().next().unwrap();
+    assert_eq!(
+        (route.kind(), route.dev(), route.table()),
+        ("via", Some("vxlan.calico"), Some("master4"))
+    );
+    assert!(route.onlink() && route.multipath().is_empty());
     let text = format!("{text}\tvia 10.0.0.2 on eth0\n");
     let got = parse(&text).unwrap();
-    assert_eq!((got.routes[0].kind, got.routes[0].multipath.len()), ("multipath", 2));
+    let route = got.routes.iter().next().unwrap();
+    assert_eq!((route.kind(), route.multipath().len()), ("multipath", 2));
+}
+
+#[test]
+fn a_line_longer_than_its_places_can_say_is_an_error() {
+    let text = format!("{}/24 via 192.0.2.1 on eth0 [a 1:1] (1)\n", "1".repeat(70_000));
+    assert_eq!(parse(&text).unwrap_err().line, 1);
 }
 
 #[test]
@@ -74,11 +89,13 @@ proptest! {
         let path = origin_as.map(|a| format!("AS{a}")).unwrap_or_default();
         let mark = if best { " *" } else { "" };
         let line = format!("{network:18} {hop} [p1 10:11:12]{mark} ({preference}{metric_text}) [{path}i]\n");
-        let expected = Route {
-            network: &network, kind: if via.is_some() { "via" } else { "dev" }, via: via.as_deref(), dev: Some(&dev),
-            protocol: "p1", since: "10:11:12", best, preference: Some(preference), metric,
-            origin: Some("igp"), origin_as, ..Route::default()
-        };
-        prop_assert_eq!(&parse(&line).unwrap().routes[0], &expected);
+        let expected = json!({
+            "table": null, "network": network, "kind": if via.is_some() { "via" } else { "dev" }, "via": via, "dev": dev,
+            "onlink": false, "multipath": [], "protocol": "p1", "since": "10:11:12", "from": null, "best": best,
+            "sync_error": false, "preference": preference, "metric": metric, "origin": "igp", "origin_as": origin_as,
+            "attributes": [], "other": null,
+        });
+        let got = parse(&line).unwrap();
+        prop_assert_eq!(serde_json::to_value(got.routes.iter().next().unwrap()).unwrap(), expected);
     }
 }

@@ -5,15 +5,18 @@
 //! when they ask.
 
 mod columns;
-mod options;
+mod stored;
+mod view;
 
-use super::Run;
 use crate::ParseError;
+use crate::text::leading_number;
 use columns::Columns;
 use serde::Serialize;
 use std::sync::Arc;
+use stored::Stored;
 
-pub use options::Operand;
+pub use stored::Rules;
+pub use view::Operand;
 
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct IptablesList<'a> {
@@ -30,7 +33,7 @@ pub struct Chain<'a> {
     /// For other chains: how many rules jump here.
     pub references: Option<u64>,
     /// In evaluation order.
-    pub rules: Run<Rule<'a>>,
+    pub rules: Rules<'a>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -41,28 +44,12 @@ pub struct Counter {
     pub exact: bool,
 }
 
-/// One rule. Parts that it does not name are `null`, which means "any".
+/// One rule, its columns taken apart when it was read; see its functions.
 ///
-/// As JSON it has `goto`, `comments` and `details` instead of `options`, which they are made of.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+/// As JSON it has a field for each of them, but `comments` and `details` for `options`, which they are made of.
+#[derive(Clone, Copy)]
 pub struct Rule<'a> {
-    /// 1-based, with `--line-numbers`.
-    pub number: Option<u32>,
-    /// With `-v`.
-    pub counter: Option<Counter>,
-    /// `null` for a rule that only counts.
-    pub target: Option<&'a str>,
-    /// As printed: a name, or a number since iptables 1.8.9 (6 is TCP, 17 UDP, 1 ICMP).
-    pub protocol: Option<Operand<'a>>,
-    /// `-f` or `!f`: fragments only, or all but fragments.
-    pub fragment: Option<Fragment>,
-    /// With `-v`. A trailing `+` means "starts with".
-    pub in_interface: Option<Operand<'a>>,
-    pub out_interface: Option<Operand<'a>>,
-    pub source: Option<Operand<'a>>,
-    pub destination: Option<Operand<'a>>,
-    /// What stands behind the columns.
-    pub options: &'a str,
+    stored: &'a stored::Stored<'a>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -79,10 +66,10 @@ pub enum Fragment {
 /// return to this chain; `details`: matches and options of the target as printed, without the comments.
 pub fn parse(text: &str) -> Result<IptablesList<'_>, ParseError> {
     let mut chains: Vec<Chain<'_>> = Vec::new();
-    let mut rules = Vec::new();
+    let mut rules: Vec<Stored<'_>> = Vec::new();
     let mut start = 0;
     let mut columns = None;
-    for (index, line) in text.lines().enumerate() {
+    for (index, line) in lines(text).enumerate() {
         let line = line.trim_ascii_end();
         let error = |expected: &str| ParseError::new(index + 1, line, expected);
         if line.is_empty() {
@@ -93,7 +80,9 @@ pub fn parse(text: &str) -> Result<IptablesList<'_>, ParseError> {
                 .push(chain(header).ok_or_else(|| error("`Chain NAME (policy ...)` or `Chain NAME (N references)`"))?);
             columns = None;
         } else if let Some(columns) = &columns {
-            rules.push(Columns::rule(columns, line).ok_or_else(|| error("a rule with the columns above it"))?);
+            rules.push(Stored::default());
+            let read = rules.last_mut().and_then(|rule| Columns::rule(columns, line, rule));
+            read.ok_or_else(|| error("a rule with the columns above it"))?;
         } else if !line.starts_with('#') {
             // Newer versions warn in comments about tables of the other backend.
             let known = Columns::new(line).filter(|_| !chains.is_empty());
@@ -103,14 +92,14 @@ pub fn parse(text: &str) -> Result<IptablesList<'_>, ParseError> {
     }
     close(&mut chains, &mut start, rules.len());
     let rules = Arc::new(rules);
-    chains.iter_mut().for_each(|chain| chain.rules.of(&rules));
+    chains.iter_mut().for_each(|chain| chain.rules.fill(&rules));
     Ok(IptablesList { chains })
 }
 
 /// The last chain has the rules that came since it began.
 fn close(chains: &mut [Chain<'_>], start: &mut usize, end: usize) {
     if let Some(chain) = chains.last_mut() {
-        chain.rules = Run::at(*start, end);
+        chain.rules = Rules::at(*start..end);
     }
     *start = end;
 }
@@ -141,7 +130,7 @@ fn chain(header: &str) -> Option<Chain<'_>> {
 }
 
 fn counter(packets: &str, bytes: &str) -> Option<Counter> {
-    let ((packets, exact_packets), (bytes, exact_bytes)) = (amount(packets)?, amount(bytes)?);
+    let ((packets, exact_packets), (bytes, exact_bytes)) = (amount(packets.as_bytes())?, amount(bytes.as_bytes())?);
     Some(Counter {
         packets,
         bytes,
@@ -149,16 +138,30 @@ fn counter(packets: &str, bytes: &str) -> Option<Counter> {
     })
 }
 
-/// `689`, `689K`: units of 1000.
-fn amount(text: &str) -> Option<(u64, bool)> {
-    let (digits, factor) = match text.as_bytes().last()? {
-        b'K' => (&text[..text.len() - 1], 1_000),
-        b'M' => (&text[..text.len() - 1], 1_000_000),
-        b'G' => (&text[..text.len() - 1], 1_000_000_000),
-        b'T' => (&text[..text.len() - 1], 1_000_000_000_000),
-        _ => (text, 1),
+/// `689`, `689K`: units of 1000. Exact without a unit.
+fn amount(text: &[u8]) -> Option<(u64, bool)> {
+    let (number, unit) = leading_number(text)?;
+    let factor = match unit {
+        b"" => return Some((number, true)),
+        b"K" => 1_000,
+        b"M" => 1_000_000,
+        b"G" => 1_000_000_000,
+        b"T" => 1_000_000_000_000,
+        _ => return None,
     };
-    Some((digits.parse::<u64>().ok()?.checked_mul(factor)?, factor == 1))
+    Some((number.checked_mul(factor)?, false))
+}
+
+/// As `str::lines`, which is slower for millions of them.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let end = memchr::memchr(b'\n', rest.as_bytes()).unwrap_or(rest.len());
+        let (line, after) = rest.split_at(end);
+        let more = !rest.is_empty();
+        rest = after.strip_prefix('\n').unwrap_or(after);
+        more.then_some(line)
+    })
 }
 
 #[cfg(test)]

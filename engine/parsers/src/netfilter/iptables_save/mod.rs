@@ -1,17 +1,20 @@
 //! `iptables-save`, `ip6tables-save`, with and without `-c`, in both backends.
 //!
 //! The value borrows from the text: a busy node has 100,000 rules, and a copy of each word would cost more than reading
-//! them. A rule keeps every word it has; `text` is the rule as printed, for showing it as evidence.
+//! them. A rule knows where each of its words is; `text` is the rule as printed, for showing it as evidence.
 
 mod rule;
+mod stored;
 mod table;
+mod view;
 mod words;
 
-use super::Run;
 use crate::{ParseError, Unparsed};
 use serde::Serialize;
 use std::borrow::Cow;
 use table::OpenTable;
+
+pub use stored::Rules;
 
 /// What `iptables-save` printed. An empty output is a dump without tables: the node uses the other backend.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
@@ -60,35 +63,16 @@ pub struct Chain<'a> {
     pub packets: Option<u64>,
     pub bytes: Option<u64>,
     /// In evaluation order.
-    pub rules: Run<Rule<'a>>,
+    pub rules: Rules<'a>,
 }
 
-/// One rule. Parts that it does not name are `null`, which means "any".
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+/// One rule, taken apart when it was read; see its functions.
+///
+/// As JSON it has a field for each of them.
+#[derive(Clone, Copy)]
 pub struct Rule<'a> {
-    pub chain: &'a str,
-    /// Packets that matched, with `-c` only.
-    pub packets: Option<u64>,
-    pub bytes: Option<u64>,
-    /// `-s`, a CIDR.
-    pub source: Option<Operand<'a>>,
-    pub destination: Option<Operand<'a>>,
-    /// A name (`tcp`, `ipencap`) or a number.
-    pub protocol: Option<Operand<'a>>,
-    /// A name; a trailing `+` means "starts with".
-    pub in_interface: Option<Operand<'a>>,
-    pub out_interface: Option<Operand<'a>>,
-    /// One entry per option of a match module, in order; all of them have to hold. Comments are not in here.
-    pub matches: Run<Match<'a>>,
-    pub comments: Run<Cow<'a, str>>,
-    /// `-j`: the target, or the chain that returns to here.
-    pub jump: Option<&'a str>,
-    /// `-g`: the chain that returns to the caller of this one.
-    pub goto: Option<&'a str>,
-    /// Options of the target: `set-xmark` `0x0/0x20000`.
-    pub target_options: Run<TargetOption<'a>>,
-    /// The rule as printed, without counters.
-    pub text: &'a str,
+    stored: &'a stored::Stored<'a>,
+    parts: &'a [stored::Part],
 }
 
 /// A value of the packet header that a rule asks for, or asks not to be.
@@ -128,7 +112,7 @@ pub fn parse(text: &str) -> Result<IptablesSave<'_>, ParseError> {
             break;
         }
         if let Some(table) = &mut open
-            && rest.starts_with(['[', '-'])
+            && matches!(rest.as_bytes(), [b'[' | b'-', ..])
             && let Some(after) = table.rule(rest)
         {
             rest = after;

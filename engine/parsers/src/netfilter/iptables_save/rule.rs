@@ -1,102 +1,102 @@
-use super::Run;
-use super::words::{Words, counters, unquote};
-use super::{Match, Operand, Rule, TargetOption};
-use std::borrow::Cow;
-
-/// The lists that the rules of a table share.
-#[derive(Default)]
-pub(super) struct Lists<'a> {
-    pub(super) matches: Vec<Match<'a>>,
-    pub(super) comments: Vec<Cow<'a, str>>,
-    pub(super) target_options: Vec<TargetOption<'a>>,
-}
+use super::stored::{Kind, Part, Stored};
+use super::words::{Span, Words, counters};
 
 /// Reads the line `[11:868] -A cali-FORWARD -i cali+ -m comment --comment "cali:tAzw" -j cali-from-wl-dispatch`, which
 /// `text` begins with, into `rule`; gives the text behind it.
 ///
-/// The rule is filled where it stays, as it is large.
-pub(super) fn parse_rule<'a>(text: &'a str, rule: &mut Rule<'a>, lists: &mut Lists<'a>) -> Option<&'a str> {
+/// The rule is filled where it stays: moving it would take longer than reading some of its words.
+pub(super) fn parse_rule<'a>(text: &'a str, rule: &mut Stored<'a>, parts: &mut Vec<Part>) -> Option<&'a str> {
     let mut text = text;
     if text.starts_with('[') {
         let (packets, bytes, rest) = counters(text)?;
-        (rule.packets, rule.bytes) = (Some(packets), Some(bytes));
+        rule.count(packets, bytes);
         text = rest.strip_prefix(' ')?;
     }
     let mut words = Words::new(text);
-    if words.next()? != "-A" {
+    if !text.starts_with('-') || !words.accept(b"-A ") {
         return None;
     }
     rule.chain = words.next()?;
-    let starts = (lists.matches.len(), lists.comments.len(), lists.target_options.len());
+    let start = parts.len();
     let mut reader = Reader {
         words,
-        lists,
-        module: None,
+        parts,
+        module: Span::default(),
         module_used: true,
         negated: false,
     };
-    while let Some(word) = reader.words.next() {
-        reader.option(rule, word)?;
-    }
-    reader.close_module();
-    rule.matches = Run::at(starts.0, reader.lists.matches.len());
-    rule.comments = Run::at(starts.1, reader.lists.comments.len());
-    rule.target_options = Run::at(starts.2, reader.lists.target_options.len());
-    if reader.words.unclosed {
-        return None;
-    }
-    let (line, rest) = reader.words.finish();
-    rule.text = line;
-    Some(rest)
+    reader.options(rule)?;
+    let (length, next) = reader.words.finish()?;
+    rule.parts = (u32::try_from(start).ok()?, u32::try_from(reader.parts.len()).ok()?);
+    rule.text = text.get(..length)?;
+    text.get(next..)
 }
 
-struct Reader<'a, 'l> {
+struct Reader<'a, 'p> {
     words: Words<'a>,
-    lists: &'l mut Lists<'a>,
+    parts: &'p mut Vec<Part>,
     /// The module that options belong to, until a target is named.
-    module: Option<&'a str>,
+    module: Span,
     module_used: bool,
     /// A `!` was read and waits for its option.
     negated: bool,
 }
 
-impl<'a> Reader<'a, '_> {
-    fn option(&mut self, rule: &mut Rule<'a>, word: &'a str) -> Option<()> {
-        match word.as_bytes() {
-            [b'!'] => self.negated = true,
-            [b'-', flag] => self.flag(rule, *flag)?,
-            [b'-', b'-', _, ..] => self.long_option(rule, &word[2..])?,
-            _ => return None,
+impl Reader<'_, '_> {
+    /// `None` for what is no rule.
+    fn options(&mut self, rule: &mut Stored<'_>) -> Option<()> {
+        loop {
+            match self.words.ahead() {
+                // Every rule of Calico has one.
+                [b'-', b'm', b' ', b'c', ..] if self.words.accept(b"-m comment --comment ") => {
+                    self.close_module();
+                    let value = self.words.next()?;
+                    self.add(Kind::Comment, Span::default(), value);
+                }
+                [b'-', b'-', ..] => self.long_option(rule)?,
+                [b'-', flag, b' ', ..] => {
+                    let flag = *flag;
+                    self.words.skip(3);
+                    self.flag(rule, flag)?;
+                }
+                [b'-', flag, ..] => {
+                    let (flag, length) = (*flag, self.words.next()?.length());
+                    (length == 2).then_some(())?;
+                    self.flag(rule, flag)?;
+                }
+                [b'!', ..] => {
+                    (self.words.next()?.length() == 1).then_some(())?;
+                    self.negated = true;
+                }
+                [] | [b'\n', ..] => break,
+                _ => return None,
+            }
         }
-        Some(())
+        self.close_module();
+        (!self.words.unclosed).then_some(())
     }
 
-    fn flag(&mut self, rule: &mut Rule<'a>, flag: u8) -> Option<()> {
+    fn flag(&mut self, rule: &mut Stored<'_>, flag: u8) -> Option<()> {
         match flag {
             b'm' => {
                 self.close_module();
-                self.module = Some(self.words.next()?);
+                self.module = self.words.next()?;
                 self.module_used = false;
             }
-            b'j' => rule.jump = Some(self.target()?),
-            b'g' => rule.goto = Some(self.target()?),
-            b's' => rule.source = Some(self.operand()?),
-            b'd' => rule.destination = Some(self.operand()?),
-            b'p' => rule.protocol = Some(self.operand()?),
-            b'i' => rule.in_interface = Some(self.operand()?),
-            b'o' => rule.out_interface = Some(self.operand()?),
-            // `iptables -S -v` prints the counters here.
-            b'c' => {
-                rule.packets = Some(self.words.next()?.parse().ok()?);
-                rule.bytes = Some(self.words.next()?.parse().ok()?);
+            b'j' => rule.jump = self.target()?,
+            b'g' => rule.goto = self.target()?,
+            b's' | b'd' | b'p' | b'i' | b'o' => {
+                let value = self.words.next()?;
+                rule.operand(flag, value, std::mem::take(&mut self.negated));
             }
+            // `iptables -S -v` prints the counters here.
+            b'c' => rule.count(self.words.number()?, self.words.number()?),
             b'f' => {
                 let negated = std::mem::take(&mut self.negated);
-                self.lists.matches.push(Match {
-                    module: "ip",
-                    option: Some("fragment"),
-                    value: None,
+                self.parts.push(Part {
+                    kind: Kind::Fragment,
                     negated,
+                    ..Part::default()
                 });
             }
             _ => return None,
@@ -104,55 +104,63 @@ impl<'a> Reader<'a, '_> {
         Some(())
     }
 
-    fn long_option(&mut self, rule: &Rule<'a>, option: &'a str) -> Option<()> {
-        if option == "comment" && self.module == Some("comment") {
-            let comment = unquote(self.words.value(true)?);
-            self.lists.comments.push(comment);
+    fn long_option(&mut self, rule: &Stored<'_>) -> Option<()> {
+        let word = self.words.ahead();
+        let option = self.words.next()?.without_dashes()?;
+        let name = word.get(2..2 + option.length())?;
+        if name == b"comment" && self.words.says(self.module, b"comment") {
+            let value = self.words.next()?;
+            self.add(Kind::Comment, Span::default(), value);
             self.module_used = true;
             return Some(());
         }
-        let free_text = matches!(option, "log-prefix" | "nflog-prefix" | "string" | "hex-string");
-        let value = self.words.value(free_text).map(unquote);
+        let free_text = matches!(name, b"log-prefix" | b"nflog-prefix" | b"string" | b"hex-string");
+        let value = self.words.value(free_text).unwrap_or_default();
         if rule.jump.is_some() || rule.goto.is_some() {
-            self.lists.target_options.push(TargetOption { option, value });
+            self.add(Kind::TargetOption, option, value);
             return Some(());
         }
         // Options of a protocol may stand without `-m`.
-        let module = self.module.or(rule.protocol.map(|p| p.value))?;
+        if !self.module.is_some() && !rule.protocol.is_some() {
+            return None;
+        }
+        let module = if self.module.is_some() {
+            self.module
+        } else {
+            rule.protocol
+        };
         self.module_used = true;
-        let negated = std::mem::take(&mut self.negated);
-        self.lists.matches.push(Match {
+        self.parts.push(Part {
+            kind: Kind::Match,
+            negated: std::mem::take(&mut self.negated),
             module,
-            option: Some(option),
+            option,
             value,
-            negated,
         });
         Some(())
     }
 
-    fn operand(&mut self) -> Option<Operand<'a>> {
-        let negated = std::mem::take(&mut self.negated);
-        Some(Operand {
-            value: self.words.next()?,
-            negated,
-        })
+    fn add(&mut self, kind: Kind, option: Span, value: Span) {
+        self.parts.push(Part {
+            kind,
+            option,
+            value,
+            ..Part::default()
+        });
     }
 
-    fn target(&mut self) -> Option<&'a str> {
+    fn target(&mut self) -> Option<Span> {
         self.close_module();
         self.words.next()
     }
 
     /// A module without options (`-m socket`) is a condition too.
     fn close_module(&mut self) {
-        if let Some(module) = self.module.take()
-            && !self.module_used
-        {
-            self.lists.matches.push(Match {
+        let module = std::mem::take(&mut self.module);
+        if module.is_some() && !self.module_used {
+            self.parts.push(Part {
                 module,
-                option: None,
-                value: None,
-                negated: false,
+                ..Part::default()
             });
         }
         self.module_used = true;

@@ -1,6 +1,6 @@
-use super::Run;
-use super::rule::{Lists, parse_rule};
-use super::{Chain, Rule, Table, words};
+use super::rule::parse_rule;
+use super::stored::{Rules, Store, Stored};
+use super::{Chain, Table, words};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -8,42 +8,50 @@ use std::sync::Arc;
 pub(super) struct OpenTable<'a> {
     name: &'a str,
     chains: Vec<Chain<'a>>,
-    index: HashMap<&'a str, usize>,
-    last: usize,
-    /// All rules, each with its chain.
-    rules: Vec<Rule<'a>>,
-    homes: Vec<usize>,
-    lists: Lists<'a>,
+    store: Store<'a>,
+    /// The rules from `start` on are of the chain, up to where the next run starts.
+    runs: Vec<Run>,
+    /// Made when the order of chains does not help.
+    index: Option<HashMap<&'a str, usize>>,
 }
+
+struct Run {
+    chain: usize,
+    start: usize,
+}
+
+/// How many chains without rules may stand between two with rules before names are looked up.
+const AHEAD: usize = 16;
 
 impl<'a> OpenTable<'a> {
     pub(super) fn new(name: &'a str) -> Self {
         OpenTable {
             name,
             chains: Vec::new(),
-            index: HashMap::new(),
-            last: 0,
-            rules: Vec::new(),
-            homes: Vec::new(),
-            lists: Lists::default(),
+            store: Store::default(),
+            runs: Vec::new(),
+            index: None,
         }
     }
 
     /// Takes the rule that `text` begins with and gives what follows it; `None` if the line is no rule.
     pub(super) fn rule(&mut self, text: &'a str) -> Option<&'a str> {
-        self.rules.push(Rule::default());
-        let read = self.rules.last_mut().and_then(|rule| {
-            let rest = parse_rule(text, rule, &mut self.lists)?;
-            Some((rule.chain, rest))
-        });
-        match read {
-            Some((chain, _)) => {
-                let home = self.chain(chain);
-                self.homes.push(home);
-            }
-            None => _ = self.rules.pop(),
+        let Store { rules, parts } = &mut self.store;
+        let (start, before) = (rules.len(), parts.len());
+        rules.push(Stored::default());
+        let rule = rules.last_mut()?;
+        let Some(rest) = parse_rule(text, rule, parts) else {
+            rules.truncate(start);
+            parts.truncate(before);
+            return None;
+        };
+        let name = rule.chain.of(rule.text).unwrap_or_default();
+        let last = self.runs.last().and_then(|run| self.chains.get(run.chain));
+        if last.is_none_or(|chain| chain.name != name) {
+            let chain = self.chain(name);
+            self.runs.push(Run { chain, start });
         }
-        read.map(|(_, rest)| rest)
+        Some(rest)
     }
 
     /// Takes `:FORWARD ACCEPT [0:0]` or `:cali-FORWARD - [0:0]`.
@@ -54,59 +62,92 @@ impl<'a> OpenTable<'a> {
             Some(word) => Some(words::counters(word).filter(|c| c.2.is_empty())?),
             None => None,
         };
-        let at = self.chain(name);
+        // The command declares all chains, each once, before the first rule.
+        let at = if self.runs.is_empty() && self.index.is_none() {
+            self.add(name)
+        } else {
+            self.find(name)
+        };
         let chain = self.chains.get_mut(at)?;
         chain.policy = (policy != "-").then_some(policy);
         (chain.packets, chain.bytes) = counters.map(|(packets, bytes, _)| (packets, bytes)).unzip();
         Some(())
     }
 
-    /// The place of a chain: nearly always that of the last rule or the one after it, as rules come in the order of chains.
-    fn chain(&mut self, name: &'a str) -> usize {
-        let likely = [self.last, self.last + 1];
-        let found = likely
-            .into_iter()
-            .find(|at| self.chains.get(*at).is_some_and(|c| c.name == name));
-        self.last = found.unwrap_or_else(|| {
-            *self.index.entry(name).or_insert_with(|| {
-                self.chains.push(Chain {
-                    name,
-                    ..Chain::default()
-                });
-                self.chains.len() - 1
-            })
+    fn add(&mut self, name: &'a str) -> usize {
+        self.chains.push(Chain {
+            name,
+            ..Chain::default()
         });
-        self.last
+        self.chains.len() - 1
     }
 
-    /// Gives each chain its rules, and each rule its parts of the lists.
+    /// The place of a chain: nearly always soon after that of the last rule, as rules come in the order of chains.
+    fn chain(&mut self, name: &'a str) -> usize {
+        let next = self.runs.last().map_or(0, |run| run.chain + 1);
+        let ahead = self.chains.iter().enumerate().skip(next).take(AHEAD);
+        let found = ahead
+            .into_iter()
+            .find(|(_, chain)| chain.name == name)
+            .map(|(at, _)| at);
+        found.unwrap_or_else(|| self.find(name))
+    }
+
+    fn find(&mut self, name: &'a str) -> usize {
+        let index = self.index.get_or_insert_with(|| {
+            let named = self.chains.iter().enumerate().map(|(at, chain)| (chain.name, at));
+            named.rev().collect()
+        });
+        if let Some(at) = index.get(name) {
+            return *at;
+        }
+        index.insert(name, self.chains.len());
+        self.add(name)
+    }
+
+    /// Gives each chain its rules.
     pub(super) fn close(mut self, committed: bool) -> Table<'a> {
-        if !self.homes.is_sorted() {
-            let mut order: Vec<_> = self.homes.into_iter().zip(self.rules).collect();
-            order.sort_by_key(|(home, _)| *home);
-            (self.homes, self.rules) = order.into_iter().unzip();
+        if !self.runs.is_sorted_by(|a, b| a.chain < b.chain) {
+            self.sort();
         }
-        let (matches, comments) = (Arc::new(self.lists.matches), Arc::new(self.lists.comments));
-        let target_options = Arc::new(self.lists.target_options);
-        for rule in &mut self.rules {
-            rule.matches.of(&matches);
-            rule.comments.of(&comments);
-            rule.target_options.of(&target_options);
-        }
-        let rules = Arc::new(self.rules);
-        let mut start = 0;
-        for group in self.homes.chunk_by(|a, b| a == b) {
-            let end = start + group.len();
-            if let Some(chain) = group.first().and_then(|home| self.chains.get_mut(*home)) {
-                chain.rules = Run::at(start, end);
-                chain.rules.of(&rules);
+        let store = Arc::new(self.store);
+        let ends = self.runs.iter().skip(1).map(|run| run.start).chain([store.rules.len()]);
+        for (run, end) in self.runs.iter().zip(ends) {
+            if let Some(chain) = self.chains.get_mut(run.chain) {
+                chain.rules = Rules::of(&store, run.start..end);
             }
-            start = end;
         }
         Table {
             name: self.name,
             committed,
             chains: self.chains,
         }
+    }
+
+    /// Brings the rules of each chain together, in a dump that was put together by hand.
+    fn sort(&mut self) {
+        let ends = self
+            .runs
+            .iter()
+            .skip(1)
+            .map(|run| run.start)
+            .chain([self.store.rules.len()]);
+        let mut runs: Vec<_> = self
+            .runs
+            .iter()
+            .zip(ends)
+            .map(|(run, end)| (run.chain, run.start..end))
+            .collect();
+        runs.sort_by_key(|(chain, _)| *chain);
+        let mut rules = Vec::with_capacity(self.store.rules.len());
+        self.runs.clear();
+        for (chain, range) in runs {
+            if self.runs.last().is_none_or(|run| run.chain != chain) {
+                let start = rules.len();
+                self.runs.push(Run { chain, start });
+            }
+            rules.extend_from_slice(self.store.rules.get(range).unwrap_or_default());
+        }
+        self.store.rules = rules;
     }
 }

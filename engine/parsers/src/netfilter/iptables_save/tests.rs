@@ -1,14 +1,17 @@
 use super::*;
 use proptest::prelude::*;
+use serde_json::{Value, json};
 
-/// The only rule of a table.
-fn parse_rule(line: &str) -> Option<Rule<'_>> {
+/// What is in the only rule of a table, as scripts see it.
+fn parse_rule(line: &str) -> Option<Value> {
     let mut table = OpenTable::new("filter");
     table.rule(line)?;
-    table.close(true).chains.first()?.rules.first().cloned()
+    let table = table.close(true);
+    let rule = table.chains.first()?.rules.iter().next().map(serde_json::to_value);
+    rule?.ok()
 }
 
-fn rule(line: &str) -> Rule<'_> {
+fn rule(line: &str) -> Value {
     parse_rule(line).unwrap()
 }
 
@@ -17,7 +20,7 @@ fn lines_end_where_they_end() {
     let text =
         "*filter\r\n:a - [0:0]\r\n-A a -j x \r\n-A a -m comment --comment \"cut\\\n-A a -j y\n\n  -A a\n-A a -j z";
     let got = parse(text).unwrap();
-    let texts: Vec<_> = got.tables[0].chains[0].rules.iter().map(|r| r.text).collect();
+    let texts: Vec<_> = got.tables[0].chains[0].rules.iter().map(|r| r.text()).collect();
     assert_eq!(texts, ["-A a -j x", "-A a -j y", "-A a -j z"]);
     assert_eq!(got.unparsed.iter().map(|u| u.line).collect::<Vec<_>>(), [4, 7]);
 }
@@ -29,7 +32,7 @@ fn rules_of_one_chain_come_together() {
         got.tables[0].chains[i]
             .rules
             .iter()
-            .filter_map(|r| r.jump)
+            .filter_map(|r| r.jump())
             .collect::<Vec<_>>()
     };
     assert_eq!((jumps(0), jumps(1)), (vec!["y"], vec!["x", "z"]));
@@ -38,37 +41,17 @@ fn rules_of_one_chain_come_together() {
 #[test]
 fn negations_belong_to_what_follows_them() {
     let r = rule("-A F ! -s 127.0.0.0/8 -d 127.0.0.0/8 -m conntrack ! --ctstate RELATED,DNAT -j DROP");
-    assert_eq!(
-        r.source,
-        Some(Operand {
-            value: "127.0.0.0/8",
-            negated: true
-        })
-    );
-    assert_eq!(
-        r.destination,
-        Some(Operand {
-            value: "127.0.0.0/8",
-            negated: false
-        })
-    );
-    assert!(r.matches[0].negated);
+    assert_eq!(r["source"], json!({ "value": "127.0.0.0/8", "negated": true }));
+    assert_eq!(r["destination"], json!({ "value": "127.0.0.0/8", "negated": false }));
+    assert_eq!(r["matches"][0]["negated"], true);
 }
 
 #[test]
 fn comments_keep_their_text_whatever_it_looks_like() {
     let r = rule(r#"-A F -m comment --comment "a \"b\" -j X" -m comment --comment -x -m socket -j DROP"#);
-    assert_eq!(*r.comments, [r#"a "b" -j X"#, "-x"]);
-    assert_eq!(
-        *r.matches,
-        [Match {
-            module: "socket",
-            option: None,
-            value: None,
-            negated: false
-        }]
-    );
-    assert_eq!(r.jump, Some("DROP"));
+    assert_eq!(r["comments"], json!([r#"a "b" -j X"#, "-x"]));
+    let socket = json!({ "module": "socket", "option": null, "value": null, "negated": false });
+    assert_eq!((&r["matches"], &r["jump"]), (&json!([socket]), &json!("DROP")));
 }
 
 #[test]
@@ -76,44 +59,42 @@ fn values_of_several_words_stay_whole() {
     let r = rule(
         "[1:2] -A F -m set --match-set cali40a src,dst -m rpfilter --validmark --invert -j LOG --log-prefix \"a b\"",
     );
-    assert_eq!(r.matches[0].value.as_deref(), Some("cali40a src,dst"));
-    assert_eq!(r.matches[1].option, Some("validmark"));
-    assert_eq!(r.target_options[0].value.as_deref(), Some("a b"));
-    assert_eq!((r.packets, r.bytes), (Some(1), Some(2)));
+    assert_eq!(r["matches"][0]["value"], "cali40a src,dst");
+    assert_eq!(r["matches"][1]["option"], "validmark");
+    assert_eq!(r["target_options"][0]["value"], "a b");
+    assert_eq!((&r["packets"], &r["bytes"]), (&json!(1), &json!(2)));
 }
 
-/// Prints a rule from its parts, the way the command does.
-fn render(r: &Rule<'_>) -> String {
-    let mut out = String::new();
-    if let (Some(packets), Some(bytes)) = (r.packets, r.bytes) {
-        out += &format!("[{packets}:{bytes}] ");
+#[test]
+fn options_may_stand_without_a_module_and_modules_without_options() {
+    let r = rule("-A F -p tcp ! --dport 80 ! -f -c 5 6 -m socket -g B");
+    let want = json!([
+        { "module": "tcp", "option": "dport", "value": "80", "negated": true },
+        { "module": "ip", "option": "fragment", "value": null, "negated": true },
+        { "module": "socket", "option": null, "value": null, "negated": false },
+    ]);
+    assert_eq!(
+        (&r["matches"], &r["packets"], &r["goto"]),
+        (&want, &json!(5), &json!("B"))
+    );
+    assert_eq!(parse_rule("-A F --dport 80"), None);
+}
+
+/// No rule is; one that is put together to harm is kept as a line that was not understood.
+#[test]
+fn a_rule_longer_than_its_places_can_say_is_not_cut() {
+    for length in [65_500, 65_536, 70_000] {
+        let text = format!(
+            "*filter\n-A F -m comment --comment \"{}\" -j X\nCOMMIT\n",
+            "x".repeat(length)
+        );
+        let got = parse(&text).unwrap();
+        let fits = text.lines().nth(1).unwrap().len() <= 65_535;
+        assert_eq!(
+            (got.tables[0].chains.len(), got.unparsed.len()),
+            (usize::from(fits), usize::from(!fits))
+        );
     }
-    out += &format!("-A {}", r.chain);
-    let not = |negated| if negated { " !" } else { "" };
-    for (flag, operand) in [
-        ("-s", r.source),
-        ("-d", r.destination),
-        ("-i", r.in_interface),
-        ("-p", r.protocol),
-    ] {
-        if let Some(o) = operand {
-            out += &format!("{} {flag} {}", not(o.negated), o.value);
-        }
-    }
-    for m in &r.matches {
-        out += &format!(" -m {}", m.module);
-        if let Some(option) = m.option {
-            out += &format!("{} --{option}", not(m.negated));
-        }
-        out.extend(m.value.iter().map(|v| format!(" {v}")));
-    }
-    for comment in &r.comments {
-        let escaped = comment.replace('\\', "\\\\").replace('"', "\\\"");
-        out += &format!(" -m comment --comment \"{escaped}\"");
-    }
-    out.extend(r.jump.map(|j| format!(" -j {j}")));
-    out.extend(r.goto.map(|g| format!(" -g {g}")));
-    out
 }
 
 proptest! {
@@ -140,21 +121,27 @@ proptest! {
         target in "[a-zA-Z][a-zA-Z-]{0,12}",
         goto in any::<bool>(),
     ) {
-        let mut expected = Rule {
-            chain: &chain,
-            source: source.as_ref().map(|(value, negated)| Operand { value, negated: *negated }),
-            matches: vec![Match { module: "mark", option: Some("mark"), value: Some(value.as_str().into()), negated: true }].into(),
-            comments: vec![comment.as_str().into()].into(),
-            jump: (!goto).then_some(&target),
-            goto: goto.then_some(&target),
-            ..Rule::default()
-        };
-        if counted {
-            (expected.packets, expected.bytes) = (Some(3), Some(180));
-        }
-        let line = render(&expected);
-        let mut got = parse_rule(&line).unwrap();
-        got.text = "";
-        prop_assert_eq!(got, expected);
+        let quoted = comment.replace('\\', "\\\\").replace('"', "\\\"");
+        let counters = if counted { "[3:180] " } else { "" };
+        let operand = source.as_ref().map(|(value, negated)| format!("{}-s {value} ", if *negated { "! " } else { "" }));
+        let text = format!(
+            "-A {chain} {}-m mark ! --mark {value} -m comment --comment \"{quoted}\" -{} {target}",
+            operand.unwrap_or_default(), if goto { "g" } else { "j" }
+        );
+        let expected = json!({
+            "chain": chain,
+            "packets": counted.then_some(3),
+            "bytes": counted.then_some(180),
+            "source": source.map(|(value, negated)| json!({ "value": value, "negated": negated })),
+            "destination": null, "protocol": null, "in_interface": null, "out_interface": null,
+            "matches": [{ "module": "mark", "option": "mark", "value": value, "negated": true }],
+            "comments": [comment],
+            "jump": (!goto).then_some(&target),
+            "goto": goto.then_some(&target),
+            "target_options": [],
+            "text": text,
+        });
+        let line = format!("{counters}{text}");
+        prop_assert_eq!(parse_rule(&line).unwrap(), expected);
     }
 }

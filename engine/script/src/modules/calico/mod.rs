@@ -2,7 +2,10 @@
 
 mod bgp;
 mod dataplane;
+mod enforcement;
+mod ipam;
 mod objects;
+mod policies;
 mod policy;
 
 use super::kube;
@@ -18,7 +21,10 @@ use rhai::{
 use runbook_calico as model;
 use runbook_core::EvidenceId;
 use serde::Serialize;
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    net::IpAddr,
+    sync::{Arc, OnceLock},
+};
 
 /// The objects that decide how a cluster's network should look, read once.
 #[derive(Clone, Debug)]
@@ -29,6 +35,16 @@ struct Objects {
     model: model::cluster::Cluster,
     /// The lists as they came, for what is built on them.
     lists: Vec<serde_json::Value>,
+    evidence: Vec<EvidenceId>,
+    /// Read when somebody asks: they are many.
+    blocks: OnceLock<Blocks>,
+}
+
+/// Blocks and affinities, and what routes follow from them.
+#[derive(Debug)]
+struct Blocks {
+    routes: Vec<model::bgp::BlockRoute>,
+    affinities: Vec<model::pool::BlockAffinity>,
     evidence: Vec<EvidenceId>,
 }
 
@@ -44,6 +60,9 @@ impl CustomType for Cluster {
             })
             .with_get("bgp_peers", |c: &mut Cluster| {
                 script(&c.0.model.bgp_peers, &[c.0.evidence_of("bgppeers")])
+            })
+            .with_get("bgp_filters", |c: &mut Cluster| {
+                script(&c.0.model.bgp_filters, &[c.0.evidence_of("bgpfilters")])
             })
             .with_get("bgp_configs", |c: &mut Cluster| {
                 script(&c.0.model.bgp_configs, &[c.0.evidence_of("bgpconfigurations")])
@@ -70,6 +89,8 @@ impl CustomType for Cluster {
 
 pub(crate) fn register_types(engine: &mut Engine) {
     engine.build_type::<Cluster>();
+    engine.build_type::<policies::Policies>();
+    ipam::register_types(engine);
 }
 
 /// The files' functions as one module.
@@ -79,6 +100,7 @@ pub(super) fn module() -> Module {
     combine_with_exported_module!(&mut module, "dataplane", dataplane::dataplane);
     combine_with_exported_module!(&mut module, "bgp", bgp::bgp);
     combine_with_exported_module!(&mut module, "policy", policy::policy);
+    combine_with_exported_module!(&mut module, "ipam", ipam::ipam);
     module
 }
 
@@ -98,6 +120,16 @@ const KINDS: [&str; 7] = [
     "clusterinformations",
 ];
 
+/// The lists that a function of this module asks for; none where it asks for one object or only computes.
+pub(crate) fn kinds(function: &str) -> &'static [&'static str] {
+    match function {
+        "cluster" => &KINDS,
+        "policies" | "verdict" => &policies::KINDS,
+        "ipam" => &ipam::KINDS,
+        _ => &[],
+    }
+}
+
 /// Asks for complete lists in one batch.
 fn read_lists(hand: &Hand, kinds: &[&str]) -> Result<(Vec<serde_json::Value>, Vec<EvidenceId>)> {
     let questions = kinds
@@ -115,7 +147,13 @@ fn read_lists(hand: &Hand, kinds: &[&str]) -> Result<(Vec<serde_json::Value>, Ve
 fn read_cluster(hand: &Hand) -> Result<Cluster> {
     let (lists, evidence) = read_lists(hand, &KINDS)?;
     let model = model::cluster::Cluster::load(&lists);
-    Ok(Cluster(Arc::new(Objects { model, lists, evidence })))
+    let blocks = OnceLock::new();
+    Ok(Cluster(Arc::new(Objects {
+        model,
+        lists,
+        evidence,
+        blocks,
+    })))
 }
 
 impl Objects {
@@ -135,12 +173,6 @@ impl Objects {
 
     fn felix_of(&self, node: &str) -> Result<model::felix::FelixConfig> {
         self.model.felix(node).map_err(|e| fail(e.to_string()))
-    }
-
-    fn sessions(&self, node: &str) -> Result<Vec<model::bgp::ExpectedSession>> {
-        let (nodes, peers, configs) = (&self.model.nodes, &self.model.bgp_peers, &self.model.bgp_configs);
-        let inputs = model::bgp::BgpInputs { nodes, peers, configs };
-        Ok(model::bgp::expected_sessions(self.node(node)?, &inputs, false))
     }
 
     fn options(&self, node: &str) -> Result<model::path::PathOptions> {
