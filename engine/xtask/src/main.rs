@@ -59,7 +59,7 @@ fn main() -> ExitCode {
         Task::Check => check::run(),
         Task::Test { yes } => test::run(yes),
         Task::Matrix { filter } => matrix::run(&filter),
-        Task::Lab(command) => runbook_lab::run(&command),
+        Task::Lab(command) => lab(&command),
         Task::Docs { check: true } => check::documents(),
         Task::Docs { check: false } => write_documents(),
         Task::Bench(args) => bench::run(&args),
@@ -73,6 +73,12 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Live runs are runs of the binary as it is now.
+fn lab(command: &runbook_lab::Command) -> Result<bool> {
+    let built = !command.runs_runbooks() || sh::run(&mut sh::cargo(&["build", "--quiet", "--workspace", "--bins"]))?;
+    Ok(built && runbook_lab::run(command)?)
 }
 
 fn write_documents() -> Result<bool> {

@@ -72,7 +72,8 @@ fn live_lab(summary: &mut Summary) {
         return summary.not_run(format!("the live lab: {why}; then `cargo xtask lab matrix`"));
     }
     println!("\nlive lab: every fault, over exec and over ssh");
-    match runbook_lab::test() {
+    let built = sh::run(&mut sh::cargo(&["build", "--quiet", "--workspace", "--bins"]));
+    match built.and_then(|_| runbook_lab::test()) {
         Ok(parts) => parts.into_iter().for_each(|(name, passed)| summary.count(name, passed)),
         Err(error) => {
             eprintln!("error: {error}");
