@@ -28,6 +28,9 @@ enum Task {
         /// Install what the tests need without asking (Debian and Ubuntu, as root).
         #[arg(long)]
         yes: bool,
+        /// Also every fault of the live lab: real Kubernetes and Calico on network namespaces.
+        #[arg(long)]
+        lab: bool,
     },
     /// Every runbook on every recorded world: does it name what was really there, and nothing else?
     Matrix {
@@ -57,7 +60,7 @@ enum Task {
 fn main() -> ExitCode {
     let done = match Args::parse().command {
         Task::Check => check::run(),
-        Task::Test { yes } => test::run(yes),
+        Task::Test { yes, lab } => test::run(yes, lab),
         Task::Matrix { filter } => matrix::run(&filter),
         Task::Lab(command) => lab(&command),
         Task::Docs { check: true } => check::documents(),

@@ -54,12 +54,12 @@ pub(crate) fn in_iptables(dump: &IptablesSave<'_>) -> Programmed {
         found.endpoints.extend(dispatched(names));
         found.unhooked.extend(unhooked_in(table));
         for rule in table.chains.iter().flat_map(|c| c.rules.iter()) {
-            let drops = rule.jump() == Some("DROP");
-            let packets = rule.packets().unwrap_or(0);
-            if drops && rule.comments().any(|c| c.contains(UNKNOWN)) {
+            let drops = rule.jump == Some("DROP");
+            let packets = rule.packets.unwrap_or(0);
+            if drops && rule.comments.iter().any(|c| c.contains(UNKNOWN)) {
                 found.unknown_interface += packets;
             }
-            if drops && rule.chain().starts_with("cali-") && rule.matches().any(|m| m.module == "rpfilter") {
+            if drops && rule.chain.starts_with("cali-") && rule.matches.iter().any(|m| m.module == "rpfilter") {
                 found.rpf_dropped += packets;
             }
         }
@@ -74,7 +74,7 @@ fn unhooked_in(table: &Table<'_>) -> Vec<Unhooked> {
         .filter_map(|base| {
             let ours = format!("cali-{}", base.name);
             let filled = table.chains.iter().any(|c| c.name == ours && !c.rules.is_empty());
-            let entered = base.rules.iter().any(|r| r.jump().or(r.goto()) == Some(&ours));
+            let entered = base.rules.iter().any(|r| r.jump.or(r.goto) == Some(&ours));
             (filled && !entered).then(|| Unhooked {
                 table: table.name.into(),
                 chain: ours,

@@ -16,22 +16,22 @@ pub(crate) fn iptables_outgoing(dump: &IptablesSave<'_>, sets: Option<&Ipsets<'_
         return found;
     };
     found.dataplane = Some("iptables");
-    let to_felix = |r: &Rule<'_>| r.jump() == Some("cali-POSTROUTING");
+    let to_felix = |r: &Rule<'_>| r.jump == Some("cali-POSTROUTING");
     let base = chain(nat, "POSTROUTING");
     let jump = base.and_then(|c| c.rules.iter().find(|r| to_felix(r)));
     let inner =
-        chain(nat, "cali-POSTROUTING").is_some_and(|c| c.rules.iter().any(|r| r.jump() == Some("cali-nat-outgoing")));
+        chain(nat, "cali-POSTROUTING").is_some_and(|c| c.rules.iter().any(|r| r.jump == Some("cali-nat-outgoing")));
     found.hooked = jump.is_some() && inner;
-    found.packets = jump.and_then(|r| r.packets());
+    found.packets = jump.and_then(|r| r.packets);
     let before = base
         .into_iter()
         .flat_map(|c| c.rules.iter())
         .take_while(|r| !to_felix(r));
     found.before = before
-        .filter(|r| r.jump() != Some("KUBE-POSTROUTING"))
-        .map(|r| r.text().to_owned())
+        .filter(|r| r.jump != Some("KUBE-POSTROUTING"))
+        .map(|r| r.text.to_owned())
         .collect();
-    found.rules = own.rules.iter().filter_map(|r| iptables_rule(&r)).collect();
+    found.rules = own.rules.iter().filter_map(iptables_rule).collect();
     let members = |name: &Option<String>| {
         let name = name.as_deref()?;
         let set = sets?.sets.iter().find(|s| s.name == name)?;
@@ -43,31 +43,36 @@ pub(crate) fn iptables_outgoing(dump: &IptablesSave<'_>, sets: Option<&Ipsets<'_
 }
 
 fn iptables_rule(rule: &Rule<'_>) -> Option<OutgoingRule> {
-    let kind = match rule.jump()? {
+    let kind = match rule.jump? {
         "MASQUERADE" => "masquerade",
         "SNAT" => "snat",
         _ => return None,
     };
-    let option = |name: &str| rule.target_options().find(|o| o.option == name).and_then(|o| o.value);
+    let option = |name: &str| {
+        rule.target_options
+            .iter()
+            .find(|o| o.option == name)
+            .and_then(|o| o.value.as_deref())
+    };
     let set = |side: &str, negated: bool| {
-        let fits = |m: &runbook_parsers::netfilter::iptables_save::Match<'_>| {
+        let fits = |m: &&runbook_parsers::netfilter::iptables_save::Match<'_>| {
             m.module == "set" && m.option == Some("match-set") && m.negated == negated
         };
-        let mut values = rule.matches().filter(fits).filter_map(|m| m.value);
+        let mut values = rule.matches.iter().filter(fits).filter_map(|m| m.value.as_deref());
         values.find_map(|v| v.strip_suffix(side).map(|name| name.trim().to_owned()))
     };
-    let (to, ports) = match option("to-source").as_deref().map(super::place) {
+    let (to, ports) = match option("to-source").map(super::place) {
         Some((address, port)) => (Some(address), port.map(|p| p.to_string())),
-        None => (None, option("to-ports").map(|ports| ports.into_owned())),
+        None => (None, option("to-ports").map(String::from)),
     };
     Some(OutgoingRule {
-        text: rule.text().to_owned(),
+        text: rule.text.to_owned(),
         kind,
         to,
         ports,
-        out_device: rule.out_interface().map(device),
-        protocol: rule.protocol().map(|p| p.value.to_owned()),
-        packets: rule.packets(),
+        out_device: rule.out_interface.map(device),
+        protocol: rule.protocol.map(|p| p.value.to_owned()),
+        packets: rule.packets,
         source_set: set(" src", false),
         exempt_set: set(" dst", true),
     })

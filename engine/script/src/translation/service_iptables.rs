@@ -14,17 +14,18 @@ pub(crate) fn iptables_service(dump: &IptablesSave<'_>, wanted: &Wanted) -> Serv
         return found;
     };
     let by_set = |r: &Rule<'_>| {
-        r.matches()
+        r.matches
+            .iter()
             .any(|m| m.value.as_deref().is_some_and(|v| v.starts_with("KUBE-CLUSTER-IP")))
     };
-    found.mode = Some(if services.rules.iter().any(|r| by_set(&r)) {
+    found.mode = Some(if services.rules.iter().any(by_set) {
         "ipvs"
     } else {
         "iptables"
     });
     found.hooked =
-        chain(nat, "PREROUTING").is_some_and(|c| c.rules.iter().any(|r| leads_to(&r) == Some("KUBE-SERVICES")));
-    found.known = services.rules.iter().filter(|r| r.destination().is_some()).count();
+        chain(nat, "PREROUTING").is_some_and(|c| c.rules.iter().any(|r| leads_to(r) == Some("KUBE-SERVICES")));
+    found.known = services.rules.iter().filter(|r| r.destination.is_some()).count();
     let start = if wanted.address.is_some() {
         Some(services)
     } else {
@@ -35,8 +36,8 @@ pub(crate) fn iptables_service(dump: &IptablesSave<'_>, wanted: &Wanted) -> Serv
         .flat_map(|c| c.rules.iter())
         .filter(|r| catches(r, wanted))
     {
-        found.note(&rule);
-        if let Some(next) = leads_to(&rule) {
+        found.note(rule);
+        if let Some(next) = leads_to(rule) {
             follow(nat, next, 0, &mut found);
         }
     }
@@ -49,8 +50,8 @@ pub(crate) fn iptables_service(dump: &IptablesSave<'_>, wanted: &Wanted) -> Serv
 impl ServiceRules {
     fn note(&mut self, rule: &Rule<'_>) {
         self.found = true;
-        self.packets = self.packets.max(rule.packets());
-        self.rule.get_or_insert_with(|| rule.text().to_owned());
+        self.packets = self.packets.max(rule.packets);
+        self.rule.get_or_insert_with(|| rule.text.to_owned());
     }
 }
 
@@ -58,10 +59,10 @@ impl ServiceRules {
 fn refusals(filter: &Table<'_>, wanted: &Wanted, found: &mut ServiceRules) {
     for name in ["KUBE-SERVICES", "KUBE-EXTERNAL-SERVICES"] {
         for rule in chain(filter, name).into_iter().flat_map(|c| c.rules.iter()) {
-            let refuses = matches!(rule.jump(), Some("REJECT" | "DROP"));
-            found.known += usize::from(refuses && rule.destination().is_some());
-            if refuses && catches(&rule, wanted) {
-                found.note(&rule);
+            let refuses = matches!(rule.jump, Some("REJECT" | "DROP"));
+            found.known += usize::from(refuses && rule.destination.is_some());
+            if refuses && catches(rule, wanted) {
+                found.note(rule);
                 found.rejected = true;
             }
         }
@@ -77,8 +78,8 @@ fn follow(nat: &Table<'_>, name: &str, depth: usize, found: &mut ServiceRules) {
         return;
     }
     for rule in chain.rules.iter() {
-        found.affinity |= rule.matches().any(|m| m.module == "recent");
-        if let Some(next) = leads_to(&rule)
+        found.affinity |= rule.matches.iter().any(|m| m.module == "recent");
+        if let Some(next) = leads_to(rule)
             .filter(|n| n.starts_with("KUBE-S") || n.starts_with("KUBE-EXT-") || n.starts_with("KUBE-XLB-"))
         {
             follow(nat, next, depth + 1, found);
@@ -88,36 +89,36 @@ fn follow(nat: &Table<'_>, name: &str, depth: usize, found: &mut ServiceRules) {
 
 /// `-s 10.244.1.7/32 -j KUBE-MARK-MASQ` and `-j DNAT --to-destination 10.244.1.7:8080`
 fn endpoint(chain: &Chain<'_>, found: &mut ServiceRules) {
-    for rule in chain.rules.iter().filter(|r| r.jump() == Some("DNAT")) {
-        let to = rule.target_options().find(|o| o.option == "to-destination");
-        let Some((address, port)) = to.and_then(|o| o.value).as_deref().map(place) else {
+    for rule in chain.rules.iter().filter(|r| r.jump == Some("DNAT")) {
+        let to = rule.target_options.iter().find(|o| o.option == "to-destination");
+        let Some((address, port)) = to.and_then(|o| o.value.as_deref()).map(place) else {
             continue;
         };
         let itself =
-            |r: &Rule<'_>| r.jump() == Some("KUBE-MARK-MASQ") && r.source().is_some_and(|s| same(s.value, &address));
-        let hairpin = Some(chain.rules.iter().any(|r| itself(&r)));
+            |r: &Rule<'_>| r.jump == Some("KUBE-MARK-MASQ") && r.source.is_some_and(|s| same(s.value, &address));
+        let hairpin = Some(chain.rules.iter().any(itself));
         found.add(Endpoint {
             address,
             port,
-            packets: rule.packets(),
+            packets: rule.packets,
             hairpin,
         });
     }
 }
 
 fn catches(rule: &Rule<'_>, wanted: &Wanted) -> bool {
-    let address = match (&wanted.address, rule.destination()) {
+    let address = match (&wanted.address, rule.destination) {
         (Some(wanted), Some(d)) => !d.negated && same(d.value, wanted),
         (None, None) => true,
         _ => false,
     };
     let protocol = rule
-        .protocol()
+        .protocol
         .is_some_and(|p| !p.negated && p.value.eq_ignore_ascii_case(&wanted.protocol));
     let port = |m: &runbook_parsers::netfilter::iptables_save::Match<'_>| {
         m.option == Some("dport") && !m.negated && m.value.as_deref() == Some(&wanted.port.to_string())
     };
-    address && protocol && rule.matches().any(|m| port(&m))
+    address && protocol && rule.matches.iter().any(port)
 }
 
 fn same(prefix: &str, address: &str) -> bool {
@@ -125,7 +126,7 @@ fn same(prefix: &str, address: &str) -> bool {
 }
 
 fn leads_to<'a>(rule: &Rule<'a>) -> Option<&'a str> {
-    rule.jump().or(rule.goto())
+    rule.jump.or(rule.goto)
 }
 
 pub(super) fn table<'a, 'b>(dump: &'a IptablesSave<'b>, name: &str) -> Option<&'a Table<'b>> {

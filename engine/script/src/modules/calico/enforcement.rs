@@ -134,7 +134,7 @@ fn from_iptables(dump: &iptables_save::IptablesSave<'_>) -> FilterRules {
     };
     for table in &dump.tables {
         for chain in &table.chains {
-            let read: Vec<FilterRule> = chain.rules.iter().map(|r| iptables_rule(&r)).collect();
+            let read: Vec<FilterRule> = chain.rules.iter().map(iptables_rule).collect();
             match table.name {
                 "filter" => {
                     rules.chains.insert(chain.name.to_owned(), read);
@@ -148,13 +148,17 @@ fn from_iptables(dump: &iptables_save::IptablesSave<'_>) -> FilterRules {
 }
 
 fn iptables_rule(rule: &iptables_save::Rule<'_>) -> FilterRule {
-    let target = rule.jump().or(rule.goto());
+    let target = rule.jump.or(rule.goto);
     FilterRule {
         to: target.into_iter().map(str::to_owned).collect(),
         drops: matches!(target, Some("DROP" | "REJECT")),
-        packets: rule.packets(),
-        comments: rule.comments().map(|comment| comment.into_owned()).collect(),
-        text: rule.text().to_owned(),
+        packets: rule.packets,
+        comments: rule
+            .comments
+            .iter()
+            .map(|comment| comment.clone().into_owned())
+            .collect(),
+        text: rule.text.to_owned(),
     }
 }
 
