@@ -37,6 +37,9 @@ enum Task {
         /// Only runbooks and cases that have this in their name.
         #[arg(default_value = "")]
         filter: String,
+        /// Run runbooks also on other runbooks' worlds that were edited by hand, which takes some times longer.
+        #[arg(long)]
+        every: bool,
     },
     /// A live cluster on this machine: Kubernetes and Calico on network namespaces.
     #[command(subcommand)]
@@ -61,7 +64,7 @@ fn main() -> ExitCode {
     let done = match Args::parse().command {
         Task::Check => check::run(),
         Task::Test { yes, lab } => test::run(yes, lab),
-        Task::Matrix { filter } => matrix::run(&filter),
+        Task::Matrix { filter, every } => matrix::run(&filter, every),
         Task::Lab(command) => lab(&command),
         Task::Docs { check: true } => check::documents(),
         Task::Docs { check: false } => write_documents(),

@@ -91,7 +91,7 @@ fn live_lab(summary: &mut Summary) {
 
 fn run_matrix(summary: &mut Summary) {
     println!("\nmatrix: every runbook on every recorded world");
-    let (own, others) = match matrix::judge("") {
+    let (own, others) = match matrix::judge("", false) {
         Ok(judged) => judged,
         Err(error) => {
             eprintln!("error: {error}");
