@@ -137,10 +137,8 @@ id 20 group 10/11,2",
         versions: &["iproute2 6.1 text", "iproute2 6.1 JSON"],
         returns: "list of queues: kind, handle, dev, parent, rate_bps, delay_ms, loss_ratio, settings, stats",
         example: Example {
-            text: r"qdisc netem 8003: root refcnt 2 limit 1000 delay 50ms  10ms loss 1% rate 10Mbit
- Sent 1024 bytes 10 pkt (dropped 1, overlimits 0 requeues 0)
- backlog 3Kb 2p requeues 0",
-            holds: "got[0].delay_ms == 50.0 && got[0].loss_ratio == 0.01",
+            text: "qdisc tbf 8001: dev e1 root refcnt 3 rate 5Mbit burst 16Kb lat 50ms",
+            holds: "got[0].rate_bps == 5000000 && got[0].latency_ms == 50.0",
         },
         parse: |text| to_json(tc_qdisc::parse(text)),
     },

@@ -49,6 +49,14 @@ num   pkts bytes target     prot opt in     out     source               destina
         command: "ipvsadm -Ln",
         versions: &["1.31", "1.31 -Sn"],
         returns: "services with protocol, address, port, scheduler, persistence in seconds and their servers",
+        example: Example {
+            text: r"IP Virtual Server version 1.2.1 (size=4096)
+Prot LocalAddress:Port Scheduler Flags
+  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn
+TCP  10.96.0.1:443 rr
+  -> 192.0.2.10:6443              Masq    1      3          0",
+            holds: r#"got.services[0].port == 443 && got.services[0].servers[0].address == "192.0.2.10""#,
+        },
         parse: |text| to_json(ipvsadm::parse(text)),
     },
     Parser {

@@ -143,7 +143,9 @@ fn features(answer: Result<Value, ParseError>, names: &HashSet<String>) -> Vec<u
     let mut found = vec![];
     match answer {
         Err(error) => {
-            let said: String = error.expected.chars().filter(|c| c.is_alphabetic()).take(24).collect();
+            // Without the words that it quotes.
+            let said: String = error.expected.split(['`', '"']).step_by(2).collect();
+            let said: String = said.chars().filter(|c| c.is_alphabetic()).take(40).collect();
             found.push(hash((said, 9)));
         }
         Ok(value) => shape(&value, "", names, &mut found),

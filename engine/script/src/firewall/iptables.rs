@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 /// Is there any rule or policy, besides those of Calico and kube-proxy, that drops anything?
 pub(crate) fn iptables_may_drop(dump: &IptablesSave<'_>) -> bool {
-    let drops = |rule: Rule<'_>| matches!(rule.jump().or(rule.goto()), Some("DROP" | "REJECT"));
+    let drops = |rule: &Rule<'_>| matches!(rule.jump.or(rule.goto), Some("DROP" | "REJECT"));
     let mut foreign = dump
         .tables
         .iter()
@@ -39,25 +39,25 @@ pub(crate) fn iptables_drops(dump: &IptablesSave<'_>, packet: &Packet) -> Vec<Dr
     walk.found
 }
 
-struct Walk<'a> {
-    packet: &'a Packet,
+struct Walk<'w, 't> {
+    packet: &'w Packet,
     found: Vec<Drop>,
     /// No rule so far may have accepted the packet, or sent it elsewhere.
     certain: bool,
-    table: &'a str,
-    chains: &'a [Chain<'a>],
+    table: &'w str,
+    chains: &'w [Chain<'t>],
 }
 
-impl Walk<'_> {
+impl Walk<'_, '_> {
     fn chain(&mut self, chain: &Chain<'_>, depth: usize) -> Flow {
-        for rule in chain.rules.iter() {
+        for rule in &chain.rules {
             let holds = self.rule_holds(rule);
             if holds == Holds::No {
                 continue;
             }
             match self.verdict(rule, holds, depth) {
                 Flow::GoesOn => {
-                    if holds == Holds::Yes && (rule.jump() == Some("RETURN") || rule.goto().is_some()) {
+                    if holds == Holds::Yes && (rule.jump == Some("RETURN") || rule.goto.is_some()) {
                         return Flow::GoesOn;
                     }
                 }
@@ -75,11 +75,11 @@ impl Walk<'_> {
         }
     }
 
-    fn verdict(&mut self, rule: Rule<'_>, holds: Holds, depth: usize) -> Flow {
-        match rule.jump().or(rule.goto()) {
+    fn verdict(&mut self, rule: &Rule<'_>, holds: Holds, depth: usize) -> Flow {
+        match rule.jump.or(rule.goto) {
             Some("ACCEPT") => Flow::Accepted,
             Some("DROP" | "REJECT") => {
-                self.drop(rule.chain(), rule.text(), rule.packets(), holds);
+                self.drop(rule.chain, rule.text, rule.packets, holds);
                 Flow::Dropped
             }
             Some(name) if !is_ours(name) && depth < MAX_DEPTH => {
@@ -103,30 +103,34 @@ impl Walk<'_> {
         });
     }
 
-    fn rule_holds(&self, rule: Rule<'_>) -> Holds {
+    fn rule_holds(&self, rule: &Rule<'_>) -> Holds {
         let p = self.packet;
         // Calico marks what policy accepted; whether policy accepts is asked elsewhere.
-        if rule.comments().any(|c| c.contains("Policy explicitly accepted packet")) {
+        if rule
+            .comments
+            .iter()
+            .any(|c| c.contains("Policy explicitly accepted packet"))
+        {
             return Holds::Yes;
         }
-        let address = |operand: Option<Operand<'_>>, address: Option<IpAddr>| match operand {
+        let address = |operand: &Option<Operand<'_>>, address: Option<IpAddr>| match operand {
             None => Holds::Yes,
             Some(o) => Holds::from(address.and_then(|a| in_prefix(o.value, a))).negated_if(o.negated),
         };
-        let device = |operand: Option<Operand<'_>>, device: &Option<String>| match operand {
+        let device = |operand: &Option<Operand<'_>>, device: &Option<String>| match operand {
             None => Holds::Yes,
             Some(o) => Holds::from(device.as_deref().map(|d| device_fits(o.value, d, '+'))).negated_if(o.negated),
         };
-        let protocol = match rule.protocol() {
+        let protocol = match &rule.protocol {
             None => Holds::Yes,
             Some(o) => protocol_holds(o.value, p).negated_if(o.negated),
         };
         let mut holds = protocol
-            .and(address(rule.source(), p.source))
-            .and(address(rule.destination(), p.destination))
-            .and(device(rule.in_interface(), &p.in_device))
-            .and(device(rule.out_interface(), &p.out_device));
-        for m in rule.matches() {
+            .and(address(&rule.source, p.source))
+            .and(address(&rule.destination, p.destination))
+            .and(device(&rule.in_interface, &p.in_device))
+            .and(device(&rule.out_interface, &p.out_device));
+        for m in &rule.matches {
             let value = m.value.as_deref().unwrap_or_default();
             let known = match (m.module, m.option) {
                 ("comment", _) | (_, None) => Holds::Yes,

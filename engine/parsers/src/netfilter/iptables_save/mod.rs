@@ -1,12 +1,11 @@
 //! `iptables-save`, `ip6tables-save`, with and without `-c`, in both backends.
 //!
 //! The value borrows from the text: a busy node has 100,000 rules, and a copy of each word would cost more than reading
-//! them. A rule knows where each of its words is; `text` is the rule as printed, for showing it as evidence.
+//! them. Reading decides what each word of a rule is; a [`Rule`] is made of that when somebody looks at its chain.
 
 mod rule;
 mod stored;
 mod table;
-mod view;
 mod words;
 
 use crate::{ParseError, Unparsed};
@@ -66,13 +65,32 @@ pub struct Chain<'a> {
     pub rules: Rules<'a>,
 }
 
-/// One rule, taken apart when it was read; see its functions.
-///
-/// As JSON it has a field for each of them.
-#[derive(Clone, Copy)]
+/// One rule. Parts that it does not name are `null`, which means "any".
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Rule<'a> {
-    stored: &'a stored::Stored<'a>,
-    parts: &'a [stored::Part],
+    pub chain: &'a str,
+    /// Packets that matched, with `-c` only.
+    pub packets: Option<u64>,
+    pub bytes: Option<u64>,
+    /// `-s`, a CIDR.
+    pub source: Option<Operand<'a>>,
+    pub destination: Option<Operand<'a>>,
+    /// A name (`tcp`, `ipencap`) or a number.
+    pub protocol: Option<Operand<'a>>,
+    /// A name; a trailing `+` means "starts with".
+    pub in_interface: Option<Operand<'a>>,
+    pub out_interface: Option<Operand<'a>>,
+    /// One entry per option of a match module, in order; all of them have to hold. Comments are not in here.
+    pub matches: Vec<Match<'a>>,
+    pub comments: Vec<Cow<'a, str>>,
+    /// `-j`: the target, or the chain that returns to here.
+    pub jump: Option<&'a str>,
+    /// `-g`: the chain that returns to the caller of this one.
+    pub goto: Option<&'a str>,
+    /// Options of the target: `set-xmark` `0x0/0x20000`.
+    pub target_options: Vec<TargetOption<'a>>,
+    /// The rule as printed, without counters.
+    pub text: &'a str,
 }
 
 /// A value of the packet header that a rule asks for, or asks not to be.

@@ -5,9 +5,10 @@
 
 use super::words::{Span, unquote};
 use super::{Match, Operand, Rule, TargetOption};
+use serde::{Serialize, Serializer};
 use std::fmt;
-use std::ops::Range;
-use std::sync::Arc;
+use std::ops::{Deref, Range};
+use std::sync::{Arc, OnceLock};
 
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Stored<'a> {
@@ -83,12 +84,69 @@ pub(super) struct Store<'a> {
     pub(super) parts: Vec<Part>,
 }
 
-/// The rules of a chain, in evaluation order.
+impl<'a> Store<'a> {
+    fn rule(&self, stored: &Stored<'a>) -> Rule<'a> {
+        let text = stored.text;
+        let operand = |flag: u8, span: Span| {
+            let negated = stored.negated & bit(flag) != 0;
+            span.of(text).map(|value| Operand { value, negated })
+        };
+        let mut rule = Rule {
+            chain: stored.chain.of(text).unwrap_or_default(),
+            packets: stored.counted.then_some(stored.packets),
+            bytes: stored.counted.then_some(stored.bytes),
+            source: operand(b's', stored.source),
+            destination: operand(b'd', stored.destination),
+            protocol: operand(b'p', stored.protocol),
+            in_interface: operand(b'i', stored.in_interface),
+            out_interface: operand(b'o', stored.out_interface),
+            jump: stored.jump.of(text),
+            goto: stored.goto.of(text),
+            text,
+            ..Rule::default()
+        };
+        let parts = stored.parts.0 as usize..stored.parts.1 as usize;
+        for part in self.parts.get(parts).unwrap_or_default() {
+            part.add_to(&mut rule);
+        }
+        rule
+    }
+}
+
+impl Part {
+    fn add_to(&self, rule: &mut Rule<'_>) {
+        let (option, value) = (self.option.of(rule.text), self.value.of(rule.text).map(unquote));
+        let negated = self.negated;
+        match self.kind {
+            Kind::Match => rule.matches.push(Match {
+                module: self.module.of(rule.text).unwrap_or_default(),
+                option,
+                value,
+                negated,
+            }),
+            Kind::Fragment => rule.matches.push(Match {
+                module: "ip",
+                option: Some("fragment"),
+                value: None,
+                negated,
+            }),
+            Kind::Comment => rule.comments.extend(value),
+            Kind::TargetOption => rule.target_options.push(TargetOption {
+                option: option.unwrap_or_default(),
+                value,
+            }),
+        }
+    }
+}
+
+/// The rules of a chain, in evaluation order; reads like a slice.
 #[derive(Clone, Default)]
 pub struct Rules<'a> {
     store: Option<Arc<Store<'a>>>,
     start: u32,
     end: u32,
+    /// Made when somebody looks: most chains of a busy node are never looked at.
+    made: OnceLock<Vec<Rule<'a>>>,
 }
 
 impl<'a> Rules<'a> {
@@ -99,137 +157,59 @@ impl<'a> Rules<'a> {
             store: Some(Arc::clone(store)),
             start: narrow(range.start),
             end: narrow(range.end),
+            made: OnceLock::new(),
         }
     }
 
     pub fn len(&self) -> usize {
-        self.stored().len()
+        (self.end - self.start) as usize
     }
 
     pub fn is_empty(&self) -> bool {
-        self.stored().is_empty()
+        self.len() == 0
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = Rule<'_>> {
-        let parts = self.store.as_deref().map(|s| s.parts.as_slice()).unwrap_or_default();
-        self.stored().iter().map(|stored| Rule {
-            stored,
-            parts: parts
-                .get(stored.parts.0 as usize..stored.parts.1 as usize)
-                .unwrap_or_default(),
+    fn make(&self) -> impl Iterator<Item = Rule<'a>> {
+        let range = self.start as usize..self.end as usize;
+        let stores = self.store.iter();
+        stores.flat_map(move |store| {
+            let stored = store.rules.get(range.clone()).unwrap_or_default();
+            stored.iter().map(|stored| store.rule(stored))
         })
     }
+}
 
-    fn stored(&self) -> &[Stored<'a>] {
-        let all = self.store.as_deref().map(|s| s.rules.as_slice()).unwrap_or_default();
-        all.get(self.start as usize..self.end as usize).unwrap_or_default()
+impl<'a> Deref for Rules<'a> {
+    type Target = [Rule<'a>];
+
+    fn deref(&self) -> &[Rule<'a>] {
+        self.made.get_or_init(|| self.make().collect())
+    }
+}
+
+impl<'r, 'a> IntoIterator for &'r Rules<'a> {
+    type Item = &'r Rule<'a>;
+    type IntoIter = std::slice::Iter<'r, Rule<'a>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
     }
 }
 
 impl PartialEq for Rules<'_> {
     fn eq(&self, other: &Self) -> bool {
-        self.iter().eq(other.iter())
+        self.make().eq(other.make())
     }
 }
 
 impl fmt::Debug for Rules<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.iter()).finish()
+        f.debug_list().entries(self.make()).finish()
     }
 }
 
-/// What a rule says. Parts that it does not name are `None`, which means "any".
-impl<'a> Rule<'a> {
-    pub fn chain(&self) -> &'a str {
-        self.word(self.stored.chain).unwrap_or_default()
-    }
-
-    /// Packets that matched, with `-c` only.
-    pub fn packets(&self) -> Option<u64> {
-        self.stored.counted.then_some(self.stored.packets)
-    }
-
-    pub fn bytes(&self) -> Option<u64> {
-        self.stored.counted.then_some(self.stored.bytes)
-    }
-
-    /// `-s`, a CIDR.
-    pub fn source(&self) -> Option<Operand<'a>> {
-        self.operand(b's', self.stored.source)
-    }
-
-    pub fn destination(&self) -> Option<Operand<'a>> {
-        self.operand(b'd', self.stored.destination)
-    }
-
-    /// A name (`tcp`, `ipencap`) or a number.
-    pub fn protocol(&self) -> Option<Operand<'a>> {
-        self.operand(b'p', self.stored.protocol)
-    }
-
-    /// A name; a trailing `+` means "starts with".
-    pub fn in_interface(&self) -> Option<Operand<'a>> {
-        self.operand(b'i', self.stored.in_interface)
-    }
-
-    pub fn out_interface(&self) -> Option<Operand<'a>> {
-        self.operand(b'o', self.stored.out_interface)
-    }
-
-    /// One entry per option of a match module, in order; all of them have to hold. Comments are not in here.
-    pub fn matches(self) -> impl Iterator<Item = Match<'a>> {
-        self.parts.iter().filter_map(move |part| match part.kind {
-            Kind::Match => Some(Match {
-                module: self.word(part.module).unwrap_or_default(),
-                option: self.word(part.option),
-                value: self.word(part.value).map(unquote),
-                negated: part.negated,
-            }),
-            Kind::Fragment => Some(Match {
-                module: "ip",
-                option: Some("fragment"),
-                value: None,
-                negated: part.negated,
-            }),
-            Kind::Comment | Kind::TargetOption => None,
-        })
-    }
-
-    pub fn comments(self) -> impl Iterator<Item = std::borrow::Cow<'a, str>> {
-        let comments = self.parts.iter().filter(|part| part.kind == Kind::Comment);
-        comments.filter_map(move |part| self.word(part.value).map(unquote))
-    }
-
-    /// `-j`: the target, or the chain that returns to here.
-    pub fn jump(&self) -> Option<&'a str> {
-        self.word(self.stored.jump)
-    }
-
-    /// `-g`: the chain that returns to the caller of this one.
-    pub fn goto(&self) -> Option<&'a str> {
-        self.word(self.stored.goto)
-    }
-
-    /// Options of the target: `set-xmark` `0x0/0x20000`.
-    pub fn target_options(self) -> impl Iterator<Item = TargetOption<'a>> {
-        let options = self.parts.iter().filter(|part| part.kind == Kind::TargetOption);
-        options.map(move |part| TargetOption {
-            option: self.word(part.option).unwrap_or_default(),
-            value: self.word(part.value).map(unquote),
-        })
-    }
-
-    /// The rule as printed, without counters.
-    pub fn text(&self) -> &'a str {
-        self.stored.text
-    }
-
-    fn word(&self, span: Span) -> Option<&'a str> {
-        span.of(self.stored.text)
-    }
-
-    fn operand(&self, flag: u8, span: Span) -> Option<Operand<'a>> {
-        let negated = self.stored.negated & bit(flag) != 0;
-        self.word(span).map(|value| Operand { value, negated })
+impl Serialize for Rules<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.make())
     }
 }

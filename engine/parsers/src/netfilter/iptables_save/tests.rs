@@ -20,7 +20,7 @@ fn lines_end_where_they_end() {
     let text =
         "*filter\r\n:a - [0:0]\r\n-A a -j x \r\n-A a -m comment --comment \"cut\\\n-A a -j y\n\n  -A a\n-A a -j z";
     let got = parse(text).unwrap();
-    let texts: Vec<_> = got.tables[0].chains[0].rules.iter().map(|r| r.text()).collect();
+    let texts: Vec<_> = got.tables[0].chains[0].rules.iter().map(|r| r.text).collect();
     assert_eq!(texts, ["-A a -j x", "-A a -j y", "-A a -j z"]);
     assert_eq!(got.unparsed.iter().map(|u| u.line).collect::<Vec<_>>(), [4, 7]);
 }
@@ -32,7 +32,7 @@ fn rules_of_one_chain_come_together() {
         got.tables[0].chains[i]
             .rules
             .iter()
-            .filter_map(|r| r.jump())
+            .filter_map(|r| r.jump)
             .collect::<Vec<_>>()
     };
     assert_eq!((jumps(0), jumps(1)), (vec!["y"], vec!["x", "z"]));
