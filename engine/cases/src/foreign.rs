@@ -1,10 +1,11 @@
 use crate::{Case, Expect, Runner, by_world};
 
-/// Every runbook on every world that it has no case of: whatever it calls proven there must be true of that world, which
-/// is what the cases of other runbooks say of it.
-pub fn foreign(runner: &Runner, cases: &[Case]) -> Vec<Case> {
+/// Every runbook on every recorded world that it has no case of: whatever it calls proven there must be true of that world,
+/// which is what the cases of other runbooks say of it. With `edited`, on those that were edited by hand too.
+pub fn foreign(runner: &Runner, cases: &[Case], edited: bool) -> Vec<Case> {
     let mut found = vec![];
-    for world in by_world(cases) {
+    let wanted = |world: &Vec<(usize, &Case)>| edited || world[0].1.expect.edits.is_empty();
+    for world in by_world(cases).into_iter().filter(wanted) {
         let world: Vec<&Case> = world.into_iter().map(|(_, case)| case).collect();
         let mut truth: Vec<String> = world
             .iter()

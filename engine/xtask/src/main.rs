@@ -28,12 +28,18 @@ enum Task {
         /// Install what the tests need without asking (Debian and Ubuntu, as root).
         #[arg(long)]
         yes: bool,
+        /// Also every fault of the live lab: real Kubernetes and Calico on network namespaces.
+        #[arg(long)]
+        lab: bool,
     },
     /// Every runbook on every recorded world: does it name what was really there, and nothing else?
     Matrix {
         /// Only runbooks and cases that have this in their name.
         #[arg(default_value = "")]
         filter: String,
+        /// Run runbooks also on other runbooks' worlds that were edited by hand, which takes some times longer.
+        #[arg(long)]
+        every: bool,
     },
     /// A live cluster on this machine: Kubernetes and Calico on network namespaces.
     #[command(subcommand)]
@@ -57,9 +63,9 @@ enum Task {
 fn main() -> ExitCode {
     let done = match Args::parse().command {
         Task::Check => check::run(),
-        Task::Test { yes } => test::run(yes),
-        Task::Matrix { filter } => matrix::run(&filter),
-        Task::Lab(command) => runbook_lab::run(&command),
+        Task::Test { yes, lab } => test::run(yes, lab),
+        Task::Matrix { filter, every } => matrix::run(&filter, every),
+        Task::Lab(command) => lab(&command),
         Task::Docs { check: true } => check::documents(),
         Task::Docs { check: false } => write_documents(),
         Task::Bench(args) => bench::run(&args),
@@ -73,6 +79,12 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Live runs are runs of the binary as it is now.
+fn lab(command: &runbook_lab::Command) -> Result<bool> {
+    let built = !command.runs_runbooks() || sh::run(&mut sh::cargo(&["build", "--quiet", "--workspace", "--bins"]))?;
+    Ok(built && runbook_lab::run(command)?)
 }
 
 fn write_documents() -> Result<bool> {

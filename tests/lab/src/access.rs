@@ -1,7 +1,9 @@
 //! Faults of access: the cluster may be well, but it cannot be asked. Nothing may be blamed for that, and no run may hang.
 
 use crate::{
-    Result, faults,
+    Result,
+    check::Check,
+    faults,
     lab::{self, Lab, text},
     machine, matrix, pki,
     plan::CONTROL,
@@ -11,8 +13,7 @@ use crate::{
 use serde_json::Value;
 use std::{fs, time::Instant};
 
-/// Name, and what has to hold.
-pub const CHECKS: [(&str, fn(&Lab) -> Result<()>); 9] = [
+pub const CHECKS: [Check; 9] = [
     ("a dead node costs a run its deadline once", dead_node),
     ("an ssh host key that changed is told", other_host_key),
     ("an sshd that hangs is told, in time", sshd_hangs),

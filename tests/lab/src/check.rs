@@ -14,7 +14,8 @@ use std::{
     time::Duration,
 };
 
-type Check = (&'static str, fn(&Lab) -> Result<()>);
+/// What has to hold, and how it is seen.
+pub type Check = (&'static str, fn(&Lab) -> Result<()>);
 
 const CHECKS: [Check; 4] = [
     ("exit codes 0, 7, 127 of exec through the API server", exit_codes),

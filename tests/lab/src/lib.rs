@@ -60,6 +60,13 @@ pub enum Command {
     Down,
 }
 
+impl Command {
+    /// Whether the product itself is run.
+    pub fn runs_runbooks(&self) -> bool {
+        matches!(self, Command::Matrix { .. } | Command::Check | Command::Record { .. })
+    }
+}
+
 pub fn run(command: &Command) -> Result<bool> {
     match command {
         Command::Up => {

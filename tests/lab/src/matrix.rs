@@ -124,6 +124,9 @@ fn live(fault: &Fault, args: &[String], transport: &str, recording: &Path) -> Re
             said(&result)
         ));
     }
+    if transport == "exec" {
+        wrong.extend(others(fault, args, recording)?);
+    }
     let first = &result["causes"][0];
     let cause = if first.is_null() {
         text(&result["verdict"])
@@ -131,6 +134,34 @@ fn live(fault: &Fault, args: &[String], transport: &str, recording: &Path) -> Re
         format!("{} {}", text(&first["code"]), text(&first["certainty"]))
     };
     Ok((cause, wrong))
+}
+
+/// What other runbooks call proven on that recording, and is not so. It holds little for them: most stay open.
+fn others(fault: &Fault, args: &[String], recording: &Path) -> Result<Vec<String>> {
+    let pair = args.iter().take(4).cloned().collect::<Vec<_>>();
+    let is_pair = pair.first().is_some_and(|a| a == "--src") && pair.get(2).is_some_and(|a| a == "--dst");
+    let with_pair = ["pod-connectivity", "pod-cross-node", "net-latency", "net-throughput"];
+    let alone = ["bgp-peer-down", "check-cluster", "check-pod-network", "check-policy"];
+    let all = with_pair.iter().filter(|_| is_pair).map(|name| (name, &pair[..]));
+    let all = all.chain(alone.iter().map(|name| (name, &[][..])));
+    let known = runbooks()?;
+    let mut wrong = vec![];
+    for (name, args) in all.filter(|(name, _)| **name != fault.runbook && known.contains(**name)) {
+        let result = result_of(runbook(&["run", name]).args(args).arg("--world").arg(recording))?;
+        wrong.extend(
+            wrong_certainties(fault, &result).map(|code| format!("{name} on the recording: wrong certainty: {code}")),
+        );
+    }
+    Ok(wrong)
+}
+
+/// Codes that are called proven and were not made.
+fn wrong_certainties<'a>(fault: &'a Fault, result: &'a Value) -> impl Iterator<Item = String> + 'a {
+    let findings = result["findings"].as_array().into_iter().flatten();
+    let proven = findings
+        .filter(|f| f["certainty"] == "proven")
+        .map(|f| text(&f["code"]));
+    proven.filter(|code| !fault.first.contains(&code.as_str()) && !fault.also.contains(&code.as_str()))
 }
 
 fn live_flags(transport: &str) -> Vec<String> {
@@ -164,13 +195,7 @@ fn judge(fault: &Fault, transport: &str, result: &Value) -> Vec<String> {
     } else if !fault.first.contains(&code.as_str()) {
         wrong.push(format!("expected {}, said `{code}`", fault.first.join(" or ")));
     }
-    let proven = |f: &&Value| f["certainty"] == "proven";
-    for finding in result["findings"].as_array().into_iter().flatten().filter(proven) {
-        let code = text(&finding["code"]);
-        if !fault.first.contains(&code.as_str()) && !fault.also.contains(&code.as_str()) {
-            wrong.push(format!("wrong certainty: {code}"));
-        }
-    }
+    wrong.extend(wrong_certainties(fault, result).map(|code| format!("wrong certainty: {code}")));
     let open = result["steps"]
         .as_array()
         .into_iter()

@@ -6,6 +6,7 @@ mod examples;
 mod ipam;
 mod sandbox;
 mod steps;
+mod words;
 
 use runbook_cluster::Record;
 use runbook_core::Effect;

@@ -39,18 +39,26 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
         if !args.parts.is_empty() && !args.parts.iter().any(|p| p == part) {
             continue;
         }
-        rows.extend(match part {
-            "parsers" => model::bench("runbook-parsers", "parsers", &[])?,
-            "jc" => peer::rows(args.megabytes)?,
-            "model" => {
-                let mut rows = model::bench("runbook-calico", "model", &[])?;
-                // Memory is that of a process, so this one does nothing else.
-                rows.extend(model::bench("runbook-calico", "model", &["memory"])?);
-                rows
-            }
-            _ => recorded::rows(args)?,
-        });
+        // One that fails hides none of the others.
+        match measured(part, args) {
+            Ok(measured) => rows.extend(measured),
+            Err(error) => rows.push(Row::failed(part, &error)),
+        }
     }
     print!("{}", table::render(&rows));
     Ok(rows.iter().all(Row::is_ok))
+}
+
+fn measured(part: &str, args: &Args) -> Result<Vec<Row>> {
+    match part {
+        "parsers" => model::bench("runbook-parsers", "parsers", &[]),
+        "jc" => peer::rows(args.megabytes),
+        "model" => {
+            let mut rows = model::bench("runbook-calico", "model", &[])?;
+            // Memory is that of a process, so this one does nothing else.
+            rows.extend(model::bench("runbook-calico", "model", &["memory"])?);
+            Ok(rows)
+        }
+        _ => recorded::rows(args),
+    }
 }

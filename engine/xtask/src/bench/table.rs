@@ -17,6 +17,9 @@ pub(super) struct Row {
     /// Why there are no numbers.
     #[serde(skip)]
     missing: Option<String>,
+    /// It should have been measured.
+    #[serde(skip)]
+    failed: bool,
 }
 
 impl Row {
@@ -46,10 +49,17 @@ impl Row {
         }
     }
 
+    pub(super) fn failed(work: &str, why: &dyn std::fmt::Display) -> Self {
+        Row {
+            failed: true,
+            ..Row::not_measured(work.into(), why.to_string())
+        }
+    }
+
     /// A goal that was not measured is not reached where nobody reads the table.
     pub(super) fn is_ok(&self) -> bool {
         match &self.missing {
-            Some(_) => !sh::is_ci(),
+            Some(_) => !self.failed && !sh::is_ci(),
             // Never true for what is no number.
             None => self.other.map_or(self.ours, |other| self.ours / other) <= self.at_most,
         }
@@ -133,14 +143,16 @@ mod tests {
             read(r#"{"work":"c","unit":"MiB","ours":63.5,"at_most":64}"#),
             Row::ratio("d".into(), "s", 0.001, "e", 0.5, 1.0 / 250.0),
             Row::limit("f", "MiB", f64::NAN, 64.0),
+            Row::failed("g", &"no such case"),
         ];
-        assert_eq!(rows.each_ref().map(Row::is_ok), [false, true, true, false]);
+        assert_eq!(rows.each_ref().map(Row::is_ok), [false, true, true, false, false]);
         let table = render(&rows);
         for line in [
             "a     1.5 ms    1.0 ms (b)    1.50   at most 1.40      MISSED",
             "c     63.5 MiB                       at most 64.0 MiB  reached",
             "d     1.0 ms    500.0 ms (e)  1/500  at most 1/250     reached",
-            "4 goals, 2 missed",
+            "not measured: no such case",
+            "5 goals, 3 missed",
         ] {
             assert!(table.contains(line), "{table}");
         }

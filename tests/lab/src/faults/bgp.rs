@@ -76,7 +76,7 @@ pub const ALL: &[Fault] = &[
         args: "--node alder --from birch",
         first: &["EXPORT-DISABLED-POOL"],
         also: &["ROUTE-NOT-EXPORTED", "REMOTE-ROUTE-MISSING"],
-        blind: &[],
+        blind: NO_BIRDCL,
         inject: |l| l.calico_patch("ippool", "plain", json!({"disableBGPExport": true})),
         bites: plain_lost,
         heal: |l| l.calico_patch("ippool", "plain", json!({"disableBGPExport": false})),

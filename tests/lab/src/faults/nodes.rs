@@ -60,13 +60,22 @@ pub const ALL: &[Fault] = &[
         inject: |l| {
             let rule = format!("ip daddr {CONTROL_ADDRESS} tcp dport 6443 counter reject with tcp reset");
             l.firewall("birch", "output", &[&rule])?;
+            // What is on its way must not arrive either.
+            l.firewall(
+                "birch",
+                "input",
+                &[&format!("ip saddr {CONTROL_ADDRESS} tcp sport 6443 counter drop")],
+            )?;
             l.apply(json!({
                 "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
                 "metadata": {"name": "lock-orders", "namespace": "store"},
                 "spec": {"podSelector": {"matchLabels": {"app": "orders"}}, "policyTypes": ["Ingress"]},
             }))
         },
-        bites: |_| Ok(machine::run("birch", &format!("nc -zw1 {CONTROL_ADDRESS} 6443")).is_err()),
+        bites: |l| {
+            let unreachable = machine::run("birch", &format!("nc -zw1 {CONTROL_ADDRESS} 6443")).is_err();
+            Ok(unreachable && !l.refuses("cart", "orders")?)
+        },
         heal: |l| {
             l.api
                 .delete("/apis/networking.k8s.io/v1/namespaces/store/networkpolicies/lock-orders")?;

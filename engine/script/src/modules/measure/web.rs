@@ -110,7 +110,7 @@ pub(super) fn lookup_answer(program: &str, exit: i32, said: &str) -> std::result
                 status,
                 addresses,
                 server: dig.server,
-                query_time_ms: dig.query_time_ms.map(Into::into),
+                query_time_ms: dig.query_time_ms,
             })
         }
         "nslookup" => {

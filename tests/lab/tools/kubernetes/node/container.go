@@ -28,7 +28,9 @@ type Container struct {
 	spec v1.Container
 	log  string
 
-	mutex     sync.Mutex
+	mutex sync.Mutex
+	// env is that of the last start: who enters must not need the API server.
+	env       []string
 	pid       int
 	state     v1.ContainerState
 	last      v1.ContainerState
@@ -177,8 +179,9 @@ func (c *Container) start() (*exec.Cmd, error) {
 	if object.Spec.HostNetwork {
 		hostname = k.Node
 	}
+	c.env = c.environment()
 	cmd, err := Box{
-		Hostname: hostname, Net: c.pod.netns(), Lower: lower, Work: work, Binds: binds, Env: c.environment(), Argv: argv,
+		Hostname: hostname, Net: c.pod.netns(), Lower: lower, Work: work, Binds: binds, Env: c.env, Argv: argv,
 		Dir: c.spec.WorkingDir,
 		Files: map[string]string{
 			"/etc/hostname":    hostname + "\n",
@@ -403,7 +406,7 @@ func (c *Container) enter(ctx context.Context, argv []string) (*exec.Cmd, error)
 	if !c.has(pid, argv[0]) {
 		return nil, fmt.Errorf("OCI runtime exec failed: exec failed: unable to start container process: exec: %q: executable file not found in $PATH: unknown", argv[0])
 	}
-	all := append([]string{"-t", fmt.Sprint(pid), "-m", "-u", "-i", "-n", "-p", "--", "env", "-i"}, c.environment()...)
+	all := append([]string{"-t", fmt.Sprint(pid), "-m", "-u", "-i", "-n", "-p", "--", "env", "-i"}, c.env...)
 	return exec.CommandContext(ctx, "nsenter", append(all, argv...)...), nil
 }
 
