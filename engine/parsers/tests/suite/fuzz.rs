@@ -149,9 +149,8 @@ fn features(answer: Result<Value, ParseError>, names: &HashSet<String>) -> Vec<u
     let mut found = vec![];
     match answer {
         Err(error) => {
-            // Without the words that it quotes.
-            let said: String = error.expected.split(['`', '"']).step_by(2).collect();
-            let said: String = said.chars().filter(|c| c.is_alphabetic()).take(40).collect();
+            // How it begins: what follows may be words of the text.
+            let said: String = error.expected.chars().filter(|c| c.is_alphabetic()).take(10).collect();
             found.push(hash((said, 9)));
         }
         Ok(value) => shape(&value, "", names, &mut found),
