@@ -295,9 +295,9 @@ pub(crate) mod node {
 
     /// Returns how many connections a node tracks now; the limit is a sysctl.
     ///
-    /// Source: `conntrack -C`. Effect: read, root. Errors: as `node::routes`.
+    /// Shape: `#{ entries }`. Source: `conntrack -C`. Effect: read, root. Errors: as `node::routes`.
     /// ```rhai
-    /// assert(node::conntrack_count("kworker-1") > 0);
+    /// assert(node::conntrack_count("kworker-1").entries > 0);
     /// ```
     #[rhai_fn(return_raw)]
     pub fn conntrack_count(cx: NativeCallContext<'_>, node: Dynamic) -> Result<Dynamic> {

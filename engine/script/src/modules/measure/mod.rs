@@ -345,8 +345,8 @@ pub(crate) mod measure {
     /// `namespace/pod` at the address, where a listener is then started that ends by itself. Shape: `#{ method: "iperf3"|"nc",
     /// streams, seconds_s, bytes, rate_bps, settled_bps, retransmits, retransmit_ratio, rtt_mean_ms, mss_bytes, local_cpu_ratio,
     /// remote_cpu_ratio }`; `settled_bps` is the rate of the second half, when a burst at the start is over. Source: `iperf3 -J`;
-    /// with a `server` and where one end has no iperf3, `dd` through `nc`, which tells less. It loads the path for some seconds. Effect:
-    /// probe. Errors: no such tool, nobody listens, effect not allowed, not recorded.
+    /// with a `server` and where one end has no iperf3, `dd` through `nc`, which tells less. It loads the path for some seconds.
+    /// Effect: probe. Errors: no such tool, nobody listens, effect not allowed, not recorded.
     /// ```rhai
     /// let said = ();
     /// try { measure::throughput("kworker-1", "198.18.0.2", #{ streams: 4 }); } catch (err) { said = err; }
