@@ -1,4 +1,5 @@
 use crate::{Case, Expect, Runner, by_world};
+use runbook_script::Param;
 
 /// Every runbook on every recorded world that it has no case of: whatever it calls proven there must be true of that world,
 /// which is what the cases of other runbooks say of it. With `edited`, on those that were edited by hand too.
@@ -39,12 +40,14 @@ pub fn foreign(runner: &Runner, cases: &[Case], edited: bool) -> Vec<Case> {
     found
 }
 
-/// Of another runbook's arguments those that this one has a parameter for.
-fn fitting(params: &[String], args: &[String]) -> Vec<String> {
+/// Of another runbook's arguments those that this one has a parameter for: not an address where it takes a pod.
+fn fitting(params: &[Param], args: &[String]) -> Vec<String> {
     let pairs = args.chunks(2);
-    let fits = |pair: &&[String]| {
-        pair.first()
-            .is_some_and(|name| params.iter().any(|p| name.strip_prefix("--") == Some(p)))
+    let fits = |pair: &&[String]| match pair {
+        [name, value] => params
+            .iter()
+            .any(|p| name.strip_prefix("--") == Some(&p.name) && p.kind.read(value).is_ok()),
+        _ => false,
     };
     pairs.filter(fits).flatten().cloned().collect()
 }

@@ -2,7 +2,7 @@ use crate::{Case, Judged, Result, judge};
 use runbook_cluster::Record;
 use runbook_core::{Effect, World};
 use runbook_run::{Begin, Catalogue, Journal, Language, Limits, RunResult, Session, Silent};
-use runbook_script::{Ended, Host, Library, Runbook, Source};
+use runbook_script::{Ended, Host, Library, Param, Runbook, Source};
 use serde_json::{Map, Value};
 use std::{collections::BTreeMap, fs, sync::Arc};
 
@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, fs, sync::Arc};
 pub struct Runner {
     library: Library,
     /// Names of runbooks, each with its parameters.
-    params: BTreeMap<String, Vec<String>>,
+    params: BTreeMap<String, Vec<Param>>,
     catalogue: Arc<Catalogue>,
     runtime: tokio::runtime::Runtime,
 }
@@ -31,8 +31,7 @@ impl Runner {
             let host = Host::new(library.clone());
             // What does not load is told by the cases that need it.
             if let Ok(runbook) = host.load(&source) {
-                let names = runbook.params.iter().map(|p| p.name.clone()).collect();
-                params.insert(source.name.clone(), names);
+                params.insert(source.name.clone(), runbook.params);
             }
         }
         Ok(Runner {
@@ -48,7 +47,7 @@ impl Runner {
         self.params.keys()
     }
 
-    pub(crate) fn params_of(&self, runbook: &str) -> &[String] {
+    pub(crate) fn params_of(&self, runbook: &str) -> &[Param] {
         self.params.get(runbook).map_or(&[], Vec::as_slice)
     }
 

@@ -295,7 +295,7 @@ pub(crate) mod node {
 
     /// Returns `#{ entries }`, how many connections a node tracks now; the limit is a sysctl.
     ///
-    /// Source: `conntrack -C`. Effect: read, root. Errors: as `node::routes`.
+    /// Shape: `#{ entries }`. Source: `conntrack -C`. Effect: read, root. Errors: as `node::routes`.
     /// ```rhai
     /// assert(node::conntrack_count("kworker-1").entries > 0);
     /// ```
