@@ -51,9 +51,9 @@ const NEEDS: [Need; 6] = [
 const COMPONENTS: [(&str, &str); 2] = [("cargo-fmt", "rustfmt"), ("cargo-clippy", "clippy")];
 
 /// Installs what is missing, where that is possible and wanted; hands back what still is, each with what to do.
-pub(crate) fn provide(yes: bool) -> Result<Vec<String>> {
+pub(crate) fn provide(yes: bool, lab: bool) -> Result<Vec<String>> {
     components()?;
-    let packages = packages();
+    let packages = packages(lab);
     if !packages.is_empty() && can_install() && agreed(yes, &packages)? {
         install(&packages)?;
     }
@@ -123,9 +123,11 @@ fn agreed(yes: bool, packages: &[&str]) -> Result<bool> {
 }
 
 /// What is missing, as packages of Debian; the lab has a list of its own.
-fn packages() -> Vec<&'static str> {
+fn packages(lab: bool) -> Vec<&'static str> {
     let mut packages: Vec<&str> = missing().iter().map(|n| n.package).collect();
-    packages.extend(runbook_lab::missing());
+    if lab {
+        packages.extend(runbook_lab::missing());
+    }
     packages.sort_unstable();
     packages.dedup();
     packages

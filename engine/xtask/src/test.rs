@@ -16,7 +16,7 @@ const FUZZ_SECONDS: &str = "60";
 
 pub(crate) fn run(yes: bool, lab: bool) -> Result<bool> {
     let mut summary = Summary::default();
-    let missing = needs::provide(yes)?;
+    let missing = needs::provide(yes, lab)?;
     for check in check::all()? {
         summary.count(check.name, check.passed);
     }
