@@ -1,10 +1,10 @@
 use crate::{Case, Judged, Result, judge};
-use runbook_cluster::Record;
+use runbook_cluster::{Files, Record};
 use runbook_core::{Effect, World};
-use runbook_run::{Begin, Catalogue, Journal, Language, Limits, RunResult, Session, Silent};
+use runbook_run::{Begin, Catalogue, Journal, Language, Limits, RunResult, Session, Setup, Silent};
 use runbook_script::{Ended, Host, Library, Param, Runbook, Source};
 use serde_json::{Map, Value};
-use std::{collections::BTreeMap, fs, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 /// Runs cases in this process, as the command line does with `--world`: no journal, no terminal.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ impl Runner {
     pub(crate) fn run_world<'a>(&self, cases: impl Iterator<Item = &'a Case> + Clone) -> Vec<Judged> {
         let opened = cases.clone().next().map(open);
         let run = |case: &Case| match &opened {
-            Some(Ok((record, _folder))) => self.run(case, record),
+            Some(Ok(record)) => self.run(case, record),
             Some(Err(error)) => Err(error.to_string().into()),
             None => Err("no world".to_string().into()),
         };
@@ -73,15 +73,15 @@ impl Runner {
         let runbook = host.load(source).map_err(|e| e.render(false))?;
         let params = params(&runbook, args)?;
         let begin = Begin::new(&source.name, source.sha256(), params.clone(), record.info());
-        let session = Arc::new(Session::new(
-            record,
-            Journal::none(),
-            self.catalogue.clone(),
-            Arc::new(Silent),
-            Limits::default(),
-            Effect::Read,
+        let session = Arc::new(Session::new(Setup {
+            world: record,
+            journal: Journal::none(),
+            catalogue: self.catalogue.clone(),
+            observer: Arc::new(Silent),
+            limits: Limits::default(),
+            allow: Effect::Read,
             begin,
-        ));
+        }));
         match host.run(&runbook, &params, &session, self.runtime.handle()) {
             Ended::Completed => Ok(session.finish(Language::En)),
             Ended::Failed(error) => Err(error.render(false).into()),
@@ -90,35 +90,16 @@ impl Runner {
     }
 }
 
-/// The case's world, and the folder that holds it while it is edited by hand.
-fn open(case: &Case) -> Result<(Arc<Record>, Option<tempfile::TempDir>)> {
-    let folder = edited(case)?;
-    let path = folder.as_ref().map_or(case.world.as_path(), |f| f.path());
-    let record = Record::open(path).map_err(|e| chain(&e))?;
-    Ok((Arc::new(record), folder))
-}
-
-/// A copy of the case's world with its edits made; `None` where there are none.
-fn edited(case: &Case) -> Result<Option<tempfile::TempDir>> {
-    if case.expect.edits.is_empty() {
-        return Ok(None);
-    }
-    let folder = tempfile::tempdir()?;
-    tar::Archive::new(zstd::Decoder::new(fs::File::open(&case.world)?)?).unpack(folder.path())?;
-    // The archive holds one folder of the world's name; that one becomes the root.
-    let root = folder.path().join(&case.expect.world);
+/// The case's world, with its edits made.
+fn open(case: &Case) -> Result<Arc<Record>> {
+    let mut files = Files::open(&case.world).map_err(|e| chain(&e))?;
     for edit in &case.expect.edits {
-        let path = root.join(&edit.file);
-        let text = fs::read_to_string(&path).map_err(|e| format!("edit of `{}`: {e}", edit.file))?;
-        if !text.contains(&edit.from) {
+        if !files.edit(&edit.file, &edit.from, &edit.to) {
             return Err(format!("edit of `{}`: `{}` is not in it", edit.file, edit.from).into());
         }
-        fs::write(&path, text.replace(&edit.from, &edit.to))?;
     }
-    for entry in fs::read_dir(&root)?.flatten() {
-        fs::rename(entry.path(), folder.path().join(entry.file_name()))?;
-    }
-    Ok(Some(folder))
+    let record = Record::of_files(files, &case.world).map_err(|e| chain(&e))?;
+    Ok(Arc::new(record))
 }
 
 /// An error with its causes.

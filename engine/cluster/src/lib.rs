@@ -4,5 +4,5 @@ pub mod live;
 pub mod recorded;
 mod recorder;
 
-pub use recorded::{OpenError, Record};
+pub use recorded::{Files, OpenError, Record};
 pub use recorder::{Recorder, RecorderError};

@@ -19,7 +19,8 @@ pub enum OpenError {
     Newer { path: PathBuf, format: String },
 }
 
-/// The files of a stored world, by path relative to its root. A directory is read when asked, an archive at once.
+/// The files of a stored world, by path relative to its root. A directory is read when asked, an archive at once. What was
+/// replaced is read in place of what is stored.
 #[derive(Debug, Default)]
 pub struct Files {
     root: Option<PathBuf>,
@@ -31,7 +32,7 @@ pub struct Files {
 const MAX_UNPACKED: u64 = 4 << 30;
 
 impl Files {
-    pub(super) fn open(path: &Path) -> Result<Files, OpenError> {
+    pub fn open(path: &Path) -> Result<Files, OpenError> {
         let read = |source| OpenError::Read {
             path: path.into(),
             source,
@@ -59,10 +60,21 @@ impl Files {
     }
 
     pub(super) fn read(&self, file: &str) -> Option<Vec<u8>> {
-        match &self.root {
-            None => self.unpacked.get(file).cloned(),
-            Some(root) => is_inside(file).then(|| std::fs::read(root.join(file)).ok()).flatten(),
-        }
+        let kept = self.unpacked.get(file).cloned();
+        kept.or_else(|| {
+            let root = self.root.as_ref().filter(|_| is_inside(file))?;
+            std::fs::read(root.join(file)).ok()
+        })
+    }
+
+    /// Replaces text in a file, for what a case edits by hand; the stored world stays as it is. `false`: the text is not there.
+    pub fn edit(&mut self, file: &str, from: &str, to: &str) -> bool {
+        let text = self.read(file).and_then(|bytes| String::from_utf8(bytes).ok());
+        let Some(text) = text.filter(|t| t.contains(from)) else {
+            return false;
+        };
+        self.unpacked.insert(file.into(), text.replace(from, to).into_bytes());
+        true
     }
 
     /// The files directly in `folder`, sorted.

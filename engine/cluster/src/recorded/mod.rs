@@ -40,7 +40,11 @@ pub struct Record {
 impl Record {
     /// Opens a recording or a snapshot: a directory, or a `.tar.zst` of one.
     pub fn open(path: &Path) -> Result<Record, OpenError> {
-        let files = Files::open(path)?;
+        Record::of_files(Files::open(path)?, path)
+    }
+
+    /// A world from its files, which may have been edited since they were opened from `path`.
+    pub fn of_files(files: Files, path: &Path) -> Result<Record, OpenError> {
         let index = Index::read(&files, path)?;
         let info = WorldInfo {
             kind: index.kind(),
