@@ -18,4 +18,4 @@ pub use result::{
     CauseRecord, EvidenceRecord, FixRecord, RunResult, SCHEMA, StepRecord, SubjectRecord, WorldRecord, result_schema,
 };
 pub use resume::{Remembered, drift};
-pub use session::{Allowed, Evidence, Limits, NewFinding, Session, StepEnd};
+pub use session::{Allowed, Evidence, Limits, NewFinding, Session, Setup, StepEnd};

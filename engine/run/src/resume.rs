@@ -84,7 +84,7 @@ impl Remembered {
     /// What was asked of the API and still counts, with what it said.
     pub fn api_answers(&self) -> impl Iterator<Item = (&Question, &Evidence)> {
         self.known.iter().filter_map(|(question, id)| {
-            let evidence = self.evidence.iter().find(|e| e.id == *id)?;
+            let evidence = self.evidence.get((id.0 as usize).checked_sub(1)?)?;
             matches!(question, Question::Get(_)).then_some((question, evidence.as_ref()))
         })
     }

@@ -68,6 +68,25 @@ pub enum StepEnd {
     Unknown(String),
 }
 
+/// What a run is made of.
+pub struct Setup {
+    pub world: Arc<dyn World>,
+    pub journal: Journal,
+    pub catalogue: Arc<Catalogue>,
+    pub observer: Arc<dyn Observer>,
+    pub limits: Limits,
+    pub allow: Allowed,
+    pub begin: Begin,
+}
+
+impl std::fmt::Debug for Setup {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Setup")
+            .field("begin", &self.begin)
+            .finish_non_exhaustive()
+    }
+}
+
 /// One run of one runbook: the door through which its script asks, and the memory of what was answered.
 pub struct Session {
     world: Arc<dyn World>,
@@ -121,58 +140,39 @@ impl std::fmt::Debug for Session {
 }
 
 impl Session {
-    pub fn new(
-        world: Arc<dyn World>,
-        journal: Journal,
-        catalogue: Arc<Catalogue>,
-        observer: Arc<dyn Observer>,
-        limits: Limits,
-        allow: Allowed,
-        begin: Begin,
-    ) -> Session {
-        journal.append(&JournalEntry::Begin(begin.clone()));
-        journal.sync();
-        Session::open(world, journal, catalogue, observer, limits, allow, begin)
+    pub fn new(setup: Setup) -> Session {
+        setup.journal.append(&JournalEntry::Begin(setup.begin.clone()));
+        Session::open(setup, State::default())
     }
 
-    /// Goes on with a run that ended early: what it remembers is known, everything else is asked. `journal` is the run's
+    /// Goes on with a run that ended early: what it remembers is known, everything else is asked. The journal is the run's
     /// own, reopened; `begin` says which script goes on.
-    #[expect(clippy::too_many_arguments, reason = "as `new`, and what is remembered")]
-    pub fn resume(
-        world: Arc<dyn World>,
-        journal: Journal,
-        catalogue: Arc<Catalogue>,
-        observer: Arc<dyn Observer>,
-        limits: Limits,
-        allow: Allowed,
-        begin: Begin,
-        remembered: Remembered,
-    ) -> Session {
-        journal.append(&JournalEntry::Resumed {
+    pub fn resume(setup: Setup, remembered: Remembered) -> Session {
+        setup.journal.append(&JournalEntry::Resumed {
             at: Timestamp::now(),
-            runbook_sha256: begin.runbook_sha256.clone(),
-            version: begin.version.clone(),
+            runbook_sha256: setup.begin.runbook_sha256.clone(),
+            version: setup.begin.version.clone(),
         });
-        journal.sync();
-        let session = Session::open(world, journal, catalogue, observer, limits, allow, begin);
         let Remembered { evidence, known, .. } = remembered;
-        *session.state() = State {
+        let state = State {
             evidence,
             known,
             ..State::default()
         };
-        session
+        Session::open(setup, state)
     }
 
-    fn open(
-        world: Arc<dyn World>,
-        journal: Journal,
-        catalogue: Arc<Catalogue>,
-        observer: Arc<dyn Observer>,
-        limits: Limits,
-        allow: Allowed,
-        begin: Begin,
-    ) -> Session {
+    fn open(setup: Setup, state: State) -> Session {
+        setup.journal.sync();
+        let Setup {
+            world,
+            journal,
+            catalogue,
+            observer,
+            limits,
+            allow,
+            begin,
+        } = setup;
         Session {
             world,
             journal,
@@ -183,7 +183,7 @@ impl Session {
             allow,
             begin,
             began: Instant::now(),
-            state: Mutex::default(),
+            state: Mutex::new(state),
         }
     }
 

@@ -18,7 +18,7 @@ use crate::{
 };
 use runbook_cluster::Recorder;
 use runbook_core::{Effect, Severity, Verdict, World};
-use runbook_run::{Begin, Journal, Limits, Observer, Remembered, RunResult, Session, Silent};
+use runbook_run::{Begin, Journal, Limits, Observer, Remembered, RunResult, Session, Setup, Silent};
 use runbook_script::{Ended, Host, Runbook};
 use serde_json::{Map, Value};
 use std::{
@@ -207,7 +207,15 @@ impl Job {
         for error in errors {
             tracing::info!("catalogue: {error}");
         }
-        let (catalogue, observer) = (Arc::new(catalogue), watcher.observer());
+        let setup = |world, journal, begin| Setup {
+            world,
+            journal,
+            catalogue: Arc::new(catalogue),
+            observer: watcher.observer(),
+            limits,
+            allow: self.allow,
+            begin,
+        };
         let session = match self.resumed.take() {
             Some(resumed) => {
                 let journal = Journal::reopen(&resumed.folder)?;
@@ -215,15 +223,12 @@ impl Job {
                     runbook_sha256: source.sha256(),
                     ..resumed.begin
                 };
-                let remembered = resumed.remembered;
-                Session::resume(
-                    world, journal, catalogue, observer, limits, self.allow, begin, remembered,
-                )
+                Session::resume(setup(world, journal, begin), resumed.remembered)
             }
             None => {
                 let begin = Begin::new(&source.name, source.sha256(), self.params.clone(), world.info());
                 let journal = journals::create(self.running.journal.as_deref(), &begin.run, &source.text)?;
-                Session::new(world, journal, catalogue, observer, limits, self.allow, begin)
+                Session::new(setup(world, journal, begin))
             }
         };
         Ok(Arc::new(session))

@@ -11,7 +11,7 @@ mod words;
 use runbook_cluster::Record;
 use runbook_core::Effect;
 use runbook_core::World as _;
-use runbook_run::{Begin, Journal, Language, Limits, RunResult, Session, Silent};
+use runbook_run::{Begin, Journal, Language, Limits, RunResult, Session, Setup, Silent};
 use runbook_script::{Ended, Host, Library, Origin, ScriptError, Source};
 use std::{path::PathBuf, sync::Arc};
 
@@ -48,15 +48,15 @@ fn run_with(text: &str, limits: Limits, before: impl FnOnce(&Arc<Session>)) -> (
     let begin = Begin::new("test", String::new(), Default::default(), record.info());
     let catalogue = Arc::new(host.library().catalogue().0);
     let world = Arc::new(record);
-    let session = Session::new(
+    let session = Session::new(Setup {
         world,
-        Journal::none(),
+        journal: Journal::none(),
         catalogue,
-        Arc::new(Silent),
+        observer: Arc::new(Silent),
         limits,
-        Effect::Read,
+        allow: Effect::Read,
         begin,
-    );
+    });
     let session = Arc::new(session);
     before(&session);
     let ended = host.run(&runbook, &Default::default(), &session, runtime.handle());
