@@ -11,9 +11,9 @@ mod host;
 mod library;
 mod lint;
 mod modules;
+mod nat;
 mod runbook;
 mod steps;
-mod translation;
 mod wording;
 
 pub use by_hand::ByHand;

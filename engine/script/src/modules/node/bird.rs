@@ -1,4 +1,4 @@
-use super::node::{ask, name_of};
+use super::{ask, name_of};
 use crate::{
     data::fail,
     facts::{self, Exit},
@@ -23,6 +23,73 @@ fn command(node: &Dynamic, forms: &[&[&str]]) -> Result<Question> {
 /// What BIRD and its sessions say about themselves, besides the facts that every runbook may ask.
 #[export_module]
 pub(crate) mod bird {
+    /// Returns what BIRD says about itself.
+    ///
+    /// Shape: as the parser `birdcl_show_status`; a daemon that does not answer is part of the answer.
+    /// Source: `birdcl show status`. Effect: read, root. Errors: as `node::routes`.
+    /// ```rhai
+    /// assert(node::bird_status("kworker-1") != ());
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn bird_status(cx: NativeCallContext<'_>, node: Dynamic) -> Result<Dynamic> {
+        ask(&cx, "bird_status", &node)
+    }
+
+    /// Returns BIRD's protocols, one line each.
+    ///
+    /// Shape: as the parser `birdcl_show_protocols`. Source: `birdcl show protocols`. Effect: read, root. Errors: as `node::routes`.
+    /// ```rhai
+    /// assert(node::bird_protocols("kworker-1") != ());
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn bird_protocols(cx: NativeCallContext<'_>, node: Dynamic) -> Result<Dynamic> {
+        ask(&cx, "bird_protocols", &node)
+    }
+
+    /// Returns BIRD's protocols with all details: neighbours, AS numbers, timers, route counts, last error.
+    ///
+    /// Shape: as the parser `birdcl_show_protocols_all`. Source: `birdcl show protocols all`. Effect: read, root. Errors: as `node::routes`.
+    /// ```rhai
+    /// assert(node::bird_protocols_all("kworker-1") != ());
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn bird_protocols_all(cx: NativeCallContext<'_>, node: Dynamic) -> Result<Dynamic> {
+        ask(&cx, "bird_protocols_all", &node)
+    }
+
+    /// Returns BIRD's routes.
+    ///
+    /// Shape: as the parser `birdcl_show_route`. Source: `birdcl show route all`. Effect: read, root. Errors: as `node::routes`.
+    /// ```rhai
+    /// assert(node::bird_routes("kworker-1") != ());
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn bird_routes(cx: NativeCallContext<'_>, node: Dynamic) -> Result<Dynamic> {
+        ask(&cx, "bird_routes", &node)
+    }
+
+    /// Returns the text of BIRD's export and kernel filters, as confd wrote them.
+    ///
+    /// Source: `bird_ipam.cfg`. Effect: read, root. Errors: as `node::routes`.
+    /// ```rhai
+    /// assert(node::bird_ipam_config("kworker-1").contains("calico_export_to_bgp_peers"));
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn bird_ipam_config(cx: NativeCallContext<'_>, node: Dynamic) -> Result<Dynamic> {
+        ask(&cx, "bird_ipam_config", &node)
+    }
+
+    /// Returns BIRD's configuration, as confd wrote it.
+    ///
+    /// Shape: as the parser `bird_config`. Source: `bird.cfg`. Effect: read, root. Errors: as `node::routes`.
+    /// ```rhai
+    /// assert(node::bird_config("kworker-1") != ());
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn bird_config(cx: NativeCallContext<'_>, node: Dynamic) -> Result<Dynamic> {
+        ask(&cx, "bird_config", &node)
+    }
+
     /// Returns what the BIRD for IPv6 says about itself.
     ///
     /// Shape: as `node::bird_status`. Source: `birdcl -s bird6.ctl show status`. Effect: read, root. Errors: as `node::routes`.
